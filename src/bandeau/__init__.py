@@ -1,0 +1,1 @@
+"""Bandeau: ask, enforce, prove, verify."""

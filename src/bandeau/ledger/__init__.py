@@ -1,0 +1,6 @@
+"""What was answered, kept for good: records, the stores that hold them, and their order.
+
+`record` is pure and says what one record is. `store` is the promise that every store
+keeps; `sqlite` keeps it on one file. `sequencer` gives the callers of a running
+collector their turn, many to a transaction.
+"""

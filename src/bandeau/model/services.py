@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import msgspec
@@ -28,7 +28,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
     def matches(self, name: str) -> bool:
         """Say whether a cookie or key of this name is the one declared here."""
-        return fnmatchcase(name, self.name)
+        return fits(name, self.name)
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +49,22 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         """Say whether an absolute URL belongs to this service, by host or by pattern."""
         host = urlsplit(url).hostname or ""
         return any(host_matches(host, pattern) for pattern in self.hosts) or any(
-            fnmatchcase(url, pattern) for pattern in self.urls
+            fits(url, pattern) for pattern in self.urls
         )
+
+
+def fits(text: str, pattern: str) -> bool:
+    """Say whether a text fits a pattern, where `*` is anything and `?` one character.
+
+    Nothing else is special: brackets occur in the names of real cookies.
+    """
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    literal = re.escape(pattern)
+    return re.compile(literal.replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
 
 def host_matches(host: str, pattern: str) -> bool:

@@ -1,0 +1,54 @@
+"""banner.js as it is sent: our modules joined into one script, minified.
+
+What we write is what runs: joining drops only `import` and `export`, so no name may be
+used twice on the top level of two modules. A test loads the result in a browser.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+from turbohtml.clean import minify_js
+
+_IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
+_EXPORT = re.compile(r"^export ", re.MULTILINE)
+
+_GATED = ("choices.js", "held.js", "banner.js")
+_ALONE = ("choices.js", "held.js", "tree.js", "banner.js")
+
+
+def source(name: str) -> str:
+    """The text of a file next to this one."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def script(notice: Mapping[str, object]) -> str:
+    """The script that a gate puts into a page, where the banner's markup is already."""
+    return _joined(_GATED, f"const notice={_literal(notice)};")
+
+
+def script_alone(notice: Mapping[str, object], banner: object, style: str) -> str:
+    """The script that brings markup and style along, for sites without a gate."""
+    return _joined(
+        _ALONE,
+        f"const notice={_literal(notice)},banner={_literal(banner)},"
+        f"style={_literal(style)};",
+    )
+
+
+def _joined(names: tuple[str, ...], constants: str) -> str:
+    # A second copy of the script in the same page does nothing.
+    code = f"window.bandeau||(()=>{{{constants}\n{_modules(names)}}})()"
+    return minify_js(code)
+
+
+@cache
+def _modules(names: tuple[str, ...]) -> str:
+    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", source(name))) for name in names)
+
+
+def _literal(value: object) -> str:
+    # `</script>` and `<!--` must not end an inline script early; JSON allows \u003c.
+    return msgspec.json.encode(value).decode().replace("<", "\\u003c")

@@ -466,18 +466,18 @@ def _use_wal(connection: sqlite3.Connection, file: Path) -> None:
         )
 
 
-def _migrate(connection: sqlite3.Connection, schemas: Sequence[str] = _SCHEMAS) -> None:
+def _migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema to the newest version, one transaction for each step.
 
     A crash between two steps leaves a store of the version in between, complete.
     """
-    while _pragma(connection, "user_version") < len(schemas):
+    while _pragma(connection, "user_version") < len(_SCHEMAS):
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Asked again under the lock: another process may have done this step.
             version = _pragma(connection, "user_version")
-            if version < len(schemas):
-                for statement in _statements(_read(schemas[version])):
+            if version < len(_SCHEMAS):
+                for statement in _statements(_read(_SCHEMAS[version])):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {version + 1}")

@@ -1,0 +1,279 @@
+"""What does it cost to keep a choice, and does it stay so?
+
+    python bench/store.py                      a million rows for the question of flatness
+    python bench/store.py --rows 10000000      ten million: some five minutes, 4 GB of disk
+
+Records are appended by callers of one event loop, as a collector's are, through the
+sequencer into SQLite; each caller waits until its record is durable before it brings the
+next. Batches form by themselves. Beside us runs what one would write without a ledger: an
+INSERT and a COMMIT for each record, on the same disk, as durable.
+
+CPU is that of the whole process, the kernel's share included. Rounds on the empty and on
+the full store take turns, so that a busy neighbour slows both; medians are compared.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bandeau.ledger.record import (
+    KINDS,
+    Record,
+    day_of,
+    key_text,
+    new_request_key,
+    new_subject_id,
+    record_body,
+    subject_key,
+)
+from bandeau.ledger.sequencer import Sequencer
+from bandeau.ledger.sqlite import SqliteStore
+
+try:
+    from uvloop import run
+except ImportError:
+    from asyncio import run
+
+SITE = "newsroom"
+NOTICE = "n" * 43
+PREFILL_BATCH = 10_000
+A_SUBJECT_IN = 0.6
+MAX_BYTES, MIN_FLAT, MAX_LOOKUP_MS, MAX_CPU_US = 350, 0.85, 5.0, 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    cpu_us: float
+    per_second: float
+
+
+def new_record() -> Record:
+    """A record as the collector makes it; of ten visitors six accept something, and have an id."""
+    now_ms = time.time_ns() // 1_000_000
+    entropy = os.urandom(21)
+    request = new_request_key(now_ms, entropy[:10])
+    accepts = entropy[20] < 256 * A_SUBJECT_IN
+    subject = subject_key(new_subject_id(now_ms, entropy[10:20])) if accepts else None
+    at = now_ms // 1000
+    body = record_body(
+        site=SITE,
+        at=at,
+        notice=NOTICE,
+        answers="ynnyn" if accepts else "nnnnn",
+        via="first-layer",
+        request=request,
+        subject=subject,
+    )
+    kind = "mixed" if accepts else "refused"
+    return Record(
+        request=request, subject=subject, body=body, day=day_of(at), kind=kind
+    )
+
+
+def fill(store: SqliteStore, rows: int) -> list[bytes]:
+    """Append `rows` of the past, a hundred a second, in large batches; some subjects."""
+    start_ms = time.time_ns() // 1_000_000 - rows * 10 - 60_000
+    subjects: list[bytes] = []
+    for first in range(0, rows, PREFILL_BATCH):
+        records: list[Record] = []
+        for number in range(first, min(first + PREFILL_BATCH, rows)):
+            now_ms = start_ms + number * 10
+            # Visitors' clocks are some seconds apart, so keys are nearly in order.
+            entropy = os.urandom(21)
+            request = new_request_key(now_ms + entropy[20] * 40, entropy[:10])
+            subject = None
+            if entropy[19] < 256 * A_SUBJECT_IN:
+                subject = request[:6] + entropy[9:19]
+            # The same bytes as `record_body` writes, without its cost.
+            body = (
+                f'{{"v":1,"site":"{SITE}","time":{now_ms // 1000},"notice":"{NOTICE}",'
+                f'"answers":"ynnyn","via":"first-layer",'
+                + (f'"subject":"{key_text(subject)}",' if subject else "")
+                + f'"req":"{key_text(request)}"}}'
+            ).encode()
+            records.append(
+                Record(
+                    request=request,
+                    subject=subject,
+                    body=body,
+                    day=now_ms // 86_400_000,
+                    kind=KINDS[entropy[18] % 3],
+                )
+            )
+        store.append(SITE, records, expected_size=first)
+        subjects += [r.subject for r in records[::100] if r.subject is not None]
+        if sys.stderr.isatty():
+            print(f"\r  {first:>12,} of {rows:,} rows", end="", file=sys.stderr)
+    if sys.stderr.isatty():
+        print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
+    return subjects
+
+
+def appended(store: SqliteStore, choices: int, callers: int) -> Cost:
+    """What it costs to append with so many callers, each waiting for its answer."""
+    records = [new_record() for _ in range(choices)]
+    sequencer = Sequencer(store)
+
+    async def bring() -> None:
+        line = iter(records)
+
+        async def caller() -> None:
+            for record in line:
+                await sequencer.append(SITE, record)
+
+        await asyncio.gather(*(caller() for _ in range(callers)))
+
+    cpu, clock = time.process_time(), time.perf_counter()
+    run(bring())
+    cost = _cost(choices, cpu, clock)
+    sequencer.close()
+    return cost
+
+
+def plainly_inserted(folder: Path, choices: int) -> Cost:
+    """The baseline: one table, one INSERT and one COMMIT a record, fsync each time."""
+    records = [new_record() for _ in range(choices)]
+    file = sqlite3.connect(folder / "plain.sqlite3", isolation_level=None)
+    file.execute("PRAGMA journal_mode = WAL")
+    file.execute("PRAGMA synchronous = FULL")
+    file.execute("CREATE TABLE choice (id INTEGER PRIMARY KEY, body TEXT)")
+    cpu, clock = time.process_time(), time.perf_counter()
+    for record in records:
+        file.execute("BEGIN")
+        file.execute("INSERT INTO choice (body) VALUES (?)", (record.body,))
+        file.execute("COMMIT")
+    cost = _cost(choices, cpu, clock)
+    file.close()
+    return cost
+
+
+def making(choices: int) -> Cost:
+    cpu, clock = time.process_time(), time.perf_counter()
+    for _ in range(choices):
+        new_record()
+    return _cost(choices, cpu, clock)
+
+
+def _cost(choices: int, cpu: float, clock: float) -> Cost:
+    return Cost(
+        cpu_us=(time.process_time() - cpu) / choices * 1e6,
+        per_second=choices / (time.perf_counter() - clock),
+    )
+
+
+def lasted_ms(calls: Sequence[Callable[[], object]]) -> list[float]:
+    times: list[float] = []
+    for call in calls:
+        clock = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - clock) * 1000)
+    return sorted(times)
+
+
+def middle(costs: Sequence[Cost]) -> Cost:
+    return Cost(
+        cpu_us=statistics.median(cost.cpu_us for cost in costs),
+        per_second=statistics.median(cost.per_second for cost in costs),
+    )
+
+
+def new_store(folder: Path) -> SqliteStore:
+    store = SqliteStore.create(folder)
+    store.add_site(SITE)
+    return store
+
+
+def line(question: str, answer: str, aim: str = "") -> None:
+    print(f"  {question:<52}{answer:>26}  {aim}")
+
+
+def cost_line(question: str, cost: Cost, aim: str = "") -> None:
+    line(question, f"{cost.cpu_us:7.1f} µs {cost.per_second:10,.0f}/s", aim)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    options.add_argument("--rows", type=int, default=1_000_000)
+    options.add_argument("--choices", type=int, default=20_000, help="in each round")
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--folder", type=Path, help="where: the disk to measure")
+    chosen = options.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="bandeau-bench-", dir=chosen.folder))
+    try:
+        measure(folder, chosen.rows, chosen.choices, chosen.rounds)
+    finally:
+        shutil.rmtree(folder)
+
+
+def measure(folder: Path, rows: int, choices: int, rounds: int) -> None:
+    print(f"The store: SQLite {sqlite3.sqlite_version}, fsync before each answer\n")
+    line("", "CPU a record     records")
+    cost_line("making one record (not in the figures below)", making(choices))
+    for callers in (1, 16, 128):
+        store = new_store(folder / f"with-{callers}")
+        appended(store, callers, callers)
+        few = choices // 10 if callers == 1 else choices
+        cost_line(f"appended, callers: {callers}", appended(store, few, callers))
+        store.close()
+
+    clock = time.perf_counter()
+    full = new_store(folder / "full")
+    subjects = fill(full, rows)
+    filled = time.perf_counter() - clock
+    empties: list[Cost] = []
+    fulls: list[Cost] = []
+    plains: list[Cost] = []
+    for number in range(rounds):
+        store = new_store(folder / f"empty-{number}")
+        empties.append(appended(store, choices, 32))
+        store.close()
+        fulls.append(appended(full, choices, 32))
+        place = folder / f"plain-{number}"
+        place.mkdir()
+        plains.append(plainly_inserted(place, choices // 10))
+    empty, with_rows, plain = middle(empties), middle(fulls), middle(plains)
+    cost_line("appended, callers: 32, empty", empty, f"aim: {MAX_CPU_US:.0f} µs")
+    cost_line(f"appended, callers: 32, {rows:,} rows stored", with_rows)
+    cost_line("baseline: INSERT and COMMIT for each, no index", plain)
+    print()
+    flat = with_rows.per_second / empty.per_second
+    line("flat: rate with rows stored / empty", f"{flat:.0%}", f"aim: {MIN_FLAT:.0%}")
+    line(
+        "ours / baseline, records a second",
+        f"{empty.per_second / plain.per_second:.1f}",
+    )
+    line("ours / baseline, CPU", f"{empty.cpu_us / plain.cpu_us:.2f}")
+    line("appended in batches of 10,000, with making", f"{rows / filled:,.0f}/s")
+
+    size = full.size(SITE)
+    step = max(1, len(subjects) // 2_000)
+    found = lasted_ms(
+        [lambda s=subject: full.of_subject(SITE, s) for subject in subjects[::step]]
+    )
+    pages = lasted_ms(
+        [lambda n=n: full.page(SITE, before=n) for n in range(100, size, size // 200)]
+    )
+    counts = lasted_ms([lambda: full.tallies(SITE, 0)] * 200)
+    full.close()  # folds the WAL into the file
+    line(
+        "one subject found, p50 and p99",
+        f"{found[len(found) // 2]:.2f}  {found[len(found) * 99 // 100]:.2f} ms",
+        f"aim: {MAX_LOOKUP_MS:.0f} ms",
+    )
+    line("a page of 100, anywhere, p95", f"{pages[len(pages) * 95 // 100]:.2f} ms")
+    line("all tallies, p95", f"{counts[len(counts) * 95 // 100]:.2f} ms")
+    on_disk = full.file.stat().st_size / size
+    line("on disk, a choice", f"{on_disk:.0f} bytes", f"aim: {MAX_BYTES}")
+
+
+if __name__ == "__main__":
+    main()

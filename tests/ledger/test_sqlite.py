@@ -80,6 +80,22 @@ def test_creating_a_store_that_is_there_leaves_it_as_it_is(tmp_path: Path) -> No
     store.close()
 
 
+def test_creating_a_store_that_we_have_open_keeps_our_locks(
+    sqlite_store: SqliteStore,
+) -> None:
+    SqliteStore.create(sqlite_store.file).close()
+
+    # Leaving WAL takes the whole file for itself: impossible while we have it open.
+    leave = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('PRAGMA journal_mode = DELETE')"
+    child = subprocess.run(
+        [sys.executable, "-c", leave, str(sqlite_store.file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "database is locked" in child.stderr
+
+
 CREATES = "import sys; from bandeau.ledger.sqlite import SqliteStore as S; S.create(sys.argv[1]).close()"
 
 
@@ -309,6 +325,21 @@ def test_a_store_locked_by_another_program_is_told(
     other.execute("ROLLBACK")
     other.close()
     assert sqlite_store.append(SITE, [new_record()], expected_size=0) == [0]
+
+
+def test_a_store_that_is_merely_locked_may_be_opened_in_a_moment(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 20)
+    other = sqlite3.connect(sqlite_store.file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(UnavailableError, match="locked by another program"):
+        SqliteStore.open(sqlite_store.file)
+
+    other.execute("ROLLBACK")
+    other.close()
+    SqliteStore.open(sqlite_store.file).close()
 
 
 def test_records_beyond_the_size_are_never_overwritten(

@@ -270,6 +270,8 @@ def test_pages_are_newest_first_and_meet_without_gap(
     ]
     assert store.page(SITE, before=0) == []
     assert store.page(SITE, before=-1) == []
+    assert store.page(SITE, limit=0) == []
+    assert store.page(SITE, limit=-1) == []
 
 
 def test_there_is_no_record_outside_the_sequence(

@@ -102,8 +102,11 @@ class SqliteStore:
         file = store_file(path)
         with _opening(file):
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # The mode is there before the first byte. SQLite gives the WAL the same one.
-            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+            # The mode is there before the first byte; SQLite gives the WAL the same one.
+            # EXCL also because closing any descriptor of a file drops every lock that
+            # this process has on it (POSIX), and a store here may have it open.
+            with suppress(FileExistsError):
+                os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             # A crash up to here leaves an empty file, which `open` takes for no store
             # and the next `create` goes on with.
             connection = _connect(file)
@@ -115,7 +118,10 @@ class SqliteStore:
             finally:
                 connection.close()
             _sync_folder(file.parent)
-            _sync_folder(file.parent.parent)
+            # Where the folder above is another's we may not read it, nor did we make
+            # anything in it.
+            with suppress(PermissionError):
+                _sync_folder(file.parent.parent)
         return cls.open(file)
 
     @classmethod
@@ -222,7 +228,7 @@ class SqliteStore:
             "site": number,
             "subject": subject,
             "before": _end(number, before),
-            "limit": limit,
+            "limit": max(limit, 0),  # below zero SQLite knows no limit
         }
         return [_kept(row) for row in self._rows("of_subject", values)]
 
@@ -233,7 +239,7 @@ class SqliteStore:
         values = {
             "first": _record_id(number, 0),
             "before": _end(number, before),
-            "limit": limit,
+            "limit": max(limit, 0),  # below zero SQLite knows no limit
         }
         return [_kept(row) for row in self._rows("page", values)]
 
@@ -577,7 +583,10 @@ def _working() -> Generator[None]:
 
 @contextmanager
 def _opening(file: Path) -> Generator[None]:
-    """A store that cannot be opened stops us before the first request."""
+    """A store that cannot be opened stops us before the first request.
+
+    One that is merely locked may be opened in a moment.
+    """
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise MisconfiguredError(
             f"This Python brings SQLite {sqlite3.sqlite_version}, which is too old.",
@@ -588,7 +597,12 @@ def _opening(file: Path) -> Generator[None]:
     except BandeauError:
         raise
     except sqlite3.Error as error:
-        message, hint, _ = _TROUBLE.get(_primary(error), _OTHER_TROUBLE)
+        code = _primary(error)
+        message, hint, retry_after = _TROUBLE.get(code, _OTHER_TROUBLE)
+        if code == sqlite3.SQLITE_BUSY:
+            raise UnavailableError(
+                message, retry_after=retry_after, hint=hint
+            ) from error
         raise MisconfiguredError(f"{message} ({file})", hint=hint) from error
     except OSError as error:
         raise MisconfiguredError(

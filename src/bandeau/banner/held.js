@@ -1,13 +1,7 @@
 // @ts-check
 /** Wakes what the gate or the site held back, in order, once the visitor allows it. */
 
-/**
- * @typedef {(purposes: string[], service: string | undefined) => boolean} Allows
- */
-
-const HELD = ["src", "srcset", "href", "poster", "data", "srcdoc"];
-/** @type {WeakSet<Element>} */
-const woken = new WeakSet();
+const HELD = ["src", "srcset", "href", "poster", "data"];
 let scripts = Promise.resolve();
 
 /**
@@ -19,94 +13,76 @@ const run = (script) => {
   scripts = scripts.then(
     () =>
       new Promise((done) => {
-        script.type = script.dataset.type || "";
-        if (!script.type) script.removeAttribute("type");
+        script.setAttribute("type", script.dataset.type || "");
         // A script that is put back counts as async unless told otherwise.
         script.async = script.hasAttribute("async");
-        if (script.src && !script.async) {
+        // The next one waits for this one, unless the page said it need not.
+        if (script.src && !script.async)
           script.onload = script.onerror = () => done();
-        } else done();
+        else done();
         script.replaceWith(script);
       }),
   );
 };
 
-/** @param {HTMLElement} element */
-const isHeld = (element) =>
-  element.getAttribute("type") === "text/plain" ||
-  HELD.some((name) => name in element.dataset);
-
 /**
  * Wake whatever is allowed; give the frames that are not to `stand`.
- * @param {Allows} allows
+ * @param {(marks: DOMStringMap) => boolean} mayRun
  * @param {(frame: HTMLElement) => void} stand
  */
-export const wake = (allows, stand) => {
-  for (const element of document.querySelectorAll("[data-purpose]")) {
-    if (
-      !(element instanceof HTMLElement) ||
-      !isHeld(element) ||
-      woken.has(element)
-    )
-      continue;
-    const { purpose = "", service } = element.dataset;
-    if (!allows(purpose.split(" "), service)) {
-      if (element.localName === "iframe") stand(element);
-      continue;
-    }
-    woken.add(element);
-    for (const name of HELD) {
-      const address = element.dataset[name];
-      if (address === undefined) continue;
-      delete element.dataset[name];
-      element.setAttribute(name, address);
-    }
-    if (element instanceof HTMLScriptElement) run(element);
+export const wake = (mayRun, stand) => {
+  for (const element of /** @type {NodeListOf<HTMLScriptElement>} */ (
+    document.querySelectorAll("[data-purpose]")
+  )) {
+    const { dataset, type } = element;
+    const names = HELD.filter((name) => name in dataset);
+    const isScript = type === "text/plain";
+    if (!isScript && !names[0]) continue;
+    if (mayRun(dataset)) {
+      for (const name of names) {
+        element.setAttribute(name, dataset[name] || "");
+        delete dataset[name];
+      }
+      if (isScript) {
+        // From now on it is nobody's to wake again.
+        delete dataset.purpose;
+        run(element);
+      }
+    } else if (element.localName === "iframe") stand(element);
   }
 };
 
 /**
  * Erase what a refused service left: cookies on every domain and path that they may
- * have, storage keys, databases. `*` in a pattern is anything, `?` one character.
- * @param {string} kind
+ * have, storage keys, databases. `*` in a pattern is anything.
+ * @param {string | undefined} kind Nothing for a cookie.
  * @param {string} pattern
  */
 export const erase = (kind, pattern) => {
-  const literal = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&");
-  const fits = new RegExp(
-    `^${literal.replace(/\*/g, ".*").replace(/\?/g, ".")}$`,
+  const fits = RegExp(
+    `^${pattern.replace(/\W/g, "\\$&").replace(/\\\*/g, ".*")}$`,
   );
-  if (kind === "cookie") {
-    for (const cookie of document.cookie.split("; ")) {
-      const name = cookie.split("=")[0] || "";
-      if (fits.test(name)) eraseCookie(name);
+  // LIMIT: a database goes by its exact name, not by a pattern.
+  if (kind === "indexeddb") indexedDB.deleteDatabase(pattern);
+  const storage =
+    kind && (kind === "local" ? localStorage : sessionStorage);
+  const names = storage
+    ? Object.keys(storage)
+    : document.cookie.split(/=.*?; |=.*/);
+  for (const name of names)
+    if (fits.test(name)) {
+      if (storage) delete storage[name];
+      else eraseCookie(name);
     }
-  } else if (kind === "indexeddb") {
-    indexedDB.databases?.().then((all) => {
-      for (const { name = "" } of all) {
-        if (fits.test(name)) indexedDB.deleteDatabase(name);
-      }
-    });
-  } else {
-    const storage = kind === "local" ? localStorage : sessionStorage;
-    for (const key of Object.keys(storage)) {
-      if (fits.test(key)) storage.removeItem(key);
-    }
-  }
 };
 
 /** @param {string} name */
 const eraseCookie = (name) => {
   const labels = location.hostname.split(".");
-  const domains = labels.map((_, n) => `;domain=${labels.slice(n).join(".")}`);
   const steps = location.pathname.split("/");
-  const paths = steps.flatMap((_, n) => {
-    const path = steps.slice(0, n + 1).join("/");
-    return [`${path}/`, path || "/"];
-  });
-  for (const domain of ["", ...domains])
-    for (const path of paths)
-      for (const secure of ["", ";secure", ";secure;partitioned"])
+  for (const domain of ["", ...labels.map((_, n) => labels.slice(n).join("."))])
+    for (const path of steps.map((_, n) => steps.slice(0, n + 1).join("/")))
+      for (const more of ["", "/", ";secure", "/;secure", "/;secure;partitioned"])
         // biome-ignore lint/suspicious/noDocumentCookie: cookieStore is not everywhere
-        document.cookie = `${name}=;max-age=0;path=${path}${domain}${secure}`;
+        document.cookie = `${name}=;max-age=0;domain=${domain};path=${path}${more}`;
 };

@@ -7,7 +7,7 @@ used, so what was shown can be rendered again from a record years later.
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -68,7 +68,7 @@ def bundle(
     facts = _facts(notice, language, earlier, months, endpoint)
     code = script(facts)
     body = body_for(notice, language, silent(notice), endpoint=endpoint)
-    alone = script_alone(facts, _trees(body), style)
+    alone = script_alone(facts, _steps(body), style.replace("!important", ""))
     return Bundle(
         language=language,
         head=f"<style>{style}</style><script>{code}</script>",
@@ -185,15 +185,13 @@ def _facts(
         "digest": notice.digest,
         "purposes": notice.asked,
         "months": months,
-        "codes": {
+        "earlier": {
             told.digest[:NOTICE_CHARACTERS]: carry_code(told, notice)
-            for told in (*earlier, notice)
+            for told in earlier
         },
         "endpoint": endpoint,
-        "language": language,
-        "held": texts["held.text"],
-        "allow": texts["action.allow_service"],
-        "choose": texts["action.control"],
+        "held": texts["held.text"].format(service="{}"),
+        "allow": texts["action.allow_service"].format(service="{}"),
     }
 
 
@@ -202,16 +200,34 @@ def _tight(markup: str) -> str:
     return "".join(line.strip() if line.startswith(" ") else line for line in markup.splitlines())
 
 
-def _trees(markup: str) -> list[object]:
-    return [_tree(node) for node in parse_fragment(markup).children]
+def _steps(markup: str) -> str:
+    """The markup as banner/tree.js builds it: a line per step.
+
+    What only serves a form without a script is left out: here there is one.
+    """
+    return "\n".join(
+        step for node in parse_fragment(markup).children for step in _steps_of(node)
+    )
 
 
-def _tree(node: object) -> object:
-    """A node as banner/tree.js builds it: text, or name, attributes and children."""
-    if isinstance(node, Element):
-        attributes = {name: value or "" for name, value in node.attrs.items()}
-        return [node.tag, attributes, *(_tree(child) for child in node.children)]
-    return str(getattr(node, "data", node))
+def _steps_of(node: object) -> Iterator[str]:
+    if not isinstance(node, Element):
+        text = str(getattr(node, "data", ""))
+        # A text that begins like an element is told apart by an invisible character.
+        yield f"\u2060{text}" if text.startswith("<") else text
+    elif node.attrs.get("type") != "hidden":
+        attributes = (
+            f"\t{name}={value or ''}"
+            for name, value in node.attrs.items()
+            if name not in _FORM_ONLY or value == "dialog"
+        )
+        yield f"<{node.tag}{''.join(attributes)}"
+        for child in node.children:
+            yield from _steps_of(child)
+        yield ""
+
+
+_FORM_ONLY = {"method", "action", "formaction", "formmethod", "name", "value"}
 
 
 def _source_expression(text: str) -> str:

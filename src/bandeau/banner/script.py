@@ -15,8 +15,8 @@ from turbohtml.clean import minify_js
 _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 
-_GATED = ("choices.js", "held.js", "banner.js")
-_ALONE = ("choices.js", "held.js", "tree.js", "banner.js")
+# carry.js has work only where the site has an older notice.
+_CARRY_CALL = "code ? carry(said, code) : silence"
 
 
 def source(name: str) -> str:
@@ -26,27 +26,29 @@ def source(name: str) -> str:
 
 def script(notice: Mapping[str, object]) -> str:
     """The script that a gate puts into a page, where the banner's markup is already."""
-    return _joined(_GATED, f"const notice={_literal(notice)};")
+    return _joined((), notice, "")
 
 
-def script_alone(notice: Mapping[str, object], banner: object, style: str) -> str:
+def script_alone(notice: Mapping[str, object], banner: str, style: str) -> str:
     """The script that brings markup and style along, for sites without a gate."""
-    return _joined(
-        _ALONE,
-        f"const notice={_literal(notice)},banner={_literal(banner)},"
-        f"style={_literal(style)};",
-    )
+    more = f"const banner={_literal(banner)},style={_literal(style)};"
+    return _joined(("tree.js",), notice, more)
 
 
-def _joined(names: tuple[str, ...], constants: str) -> str:
+def _joined(names: tuple[str, ...], notice: Mapping[str, object], more: str) -> str:
+    carrying = ("carry.js",) if notice["earlier"] else ()
+    modules = _modules(("choices.js", *carrying, "held.js", *names, "banner.js"))
+    constants = f"const notice={_literal(notice)};{more}"
     # A second copy of the script in the same page does nothing.
-    code = f"window.bandeau||(()=>{{{constants}\n{_modules(names)}}})()"
+    code = f"window.bandeau||(()=>{{{constants}\n{modules}}})()"
     return minify_js(code)
 
 
 @cache
 def _modules(names: tuple[str, ...]) -> str:
-    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", source(name))) for name in names)
+    code = "\n".join(_EXPORT.sub("", _IMPORT.sub("", source(name))) for name in names)
+    # Without older notices `earlier` is empty and the call is never reached.
+    return code if "carry.js" in names else code.replace(_CARRY_CALL, "silence")
 
 
 def _literal(value: object) -> str:

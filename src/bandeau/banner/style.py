@@ -32,20 +32,20 @@ def look_css(look: Look) -> str:
     """The rules that a notice's look adds; none for the look that we ship."""
     rules: list[str] = []
     if look.accent:
-        rules.append(f"[data-bandeau]{{--bandeau-accent:{look.accent}}}")
+        rules.append(f"[data-bandeau]{{--accent:{look.accent}}}")
     if look.accent_dark:
         rules.append(
             "@media(prefers-color-scheme:dark){[data-bandeau]"
-            f"{{--bandeau-accent:{look.accent_dark}}}}}"
+            f"{{--accent:{look.accent_dark}}}}}"
         )
     elif look.accent:
         # The light accent would drown on a dark ground: keep our own.
         rules.append(
             "@media(prefers-color-scheme:dark){[data-bandeau]"
-            "{--bandeau-accent:#9cc4ff}}"
+            "{--accent:#9cc4ff}}"
         )
     if look.radius != Look().radius:
-        rules.append(f"[data-bandeau]{{--bandeau-radius:{look.radius}px}}")
+        rules.append(f"[data-bandeau]{{--radius:{look.radius}px}}")
     if look.position == "top":
         rules.append('[data-bandeau="banner"]{inset:0 0 auto}')
     if look.corner == "right":

@@ -6,16 +6,25 @@
  */
 import { banner, style } from "./notice.js";
 
-/** @typedef {string | [string, Record<string, string>, ...unknown[]]} Tree */
-
-/** @param {Tree} tree @returns {Node} */
-const build = (tree) => {
-  if (typeof tree === "string") return new Text(tree);
-  const [name, attributes, ...children] = tree;
-  const element = document.createElement(name);
-  for (const key in attributes) element.setAttribute(key, attributes[key] || "");
-  element.append(.../** @type {Tree[]} */ (children).map(build));
-  return element;
+/**
+ * Build the markup, written a line per step: `<name`, and after tabs its attributes,
+ * goes into a new element, an empty line out of it, anything else is text.
+ */
+const build = () => {
+  /** @type {any} */
+  let node = document.createDocumentFragment();
+  for (const line of banner.split("\n")) {
+    const [name = "", ...attributes] = line.split("\t");
+    if (name[0] === "<") {
+      node = node.appendChild(document.createElement(name.slice(1)));
+      for (const attribute of attributes) {
+        const [key, value] = attribute.split(/=(.*)/);
+        node.setAttribute(key, value);
+      }
+    } else if (line) node.append(line);
+    else node = node.parentNode;
+  }
+  return node;
 };
 
 /** Stand the banner after the page's skip link, or first. Waits only for a body. */
@@ -23,12 +32,12 @@ const place = () => {
   const { body } = document;
   if (!body) return requestAnimationFrame(place);
   const first = body.firstElementChild;
-  const nodes = banner.map(build);
-  if (first?.matches("a[href^='#']")) first.after(...nodes);
-  else body.prepend(...nodes);
+  if (first?.matches("a[href^='#']")) first.after(build());
+  else body.prepend(build());
 };
 
 const sheet = new CSSStyleSheet();
-sheet.replaceSync(style);
-document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+// As banner/style.py does for a gate: everything is important, in a layer of its own.
+sheet.replaceSync(style.replace(/[^{};](?=[;}])/g, "$&!important"));
+document.adoptedStyleSheets.push(sheet);
 place();

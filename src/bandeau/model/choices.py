@@ -15,7 +15,6 @@ from bandeau.model.cookie import CookieChoice, read_cookie
 from bandeau.model.notices import Notice
 
 _EPOCH = date(1970, 1, 1)
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 # How a choice was given. Only these; a record names one of them.
 VIAS = ("first-layer", "settings", "placeholder", "withdrawal", "api")
@@ -25,8 +24,8 @@ VIAS = ("first-layer", "settings", "placeholder", "withdrawal", "api")
 class Choice:
     """The answers, per asked purpose and per service where one was named.
 
-    `day` counts days since 1970-01-01 UTC; `subject` is the visitor's id, 22 base64url
-    characters, or empty. Whoever accepted nothing has none (REC-10).
+    `day` counts days since 1970-01-01 UTC; `subject` is the visitor's id, 32
+    hexadecimal digits, or empty. Whoever accepted nothing has none (REC-10).
     """
 
     answers: Mapping[str, Answer]
@@ -85,8 +84,8 @@ def _as_choice(said: CookieChoice, notice: Notice) -> Choice:
             zip(notice.asked, map(Answer.of_letter, said.letters), strict=True)
         ),
         services={
-            service: Answer.of_letter(letter)
-            for service, letter in said.services.items()
+            service: Answer.ACCEPTED
+            for service in said.services
             if notice.service(service) is not None
         },
         day=said.day,
@@ -98,9 +97,9 @@ def _as_choice(said: CookieChoice, notice: Notice) -> Choice:
 def carry_code(told: Notice, notice: Notice) -> str:
     """How answers to `told` become answers to `notice`, as the browser reads it.
 
-    One character per purpose asked now: its place among those asked then, in base 36;
-    the same as a capital (`A` for place 0) where a yes does not carry because a new
-    party has joined; `-` where the purpose is new. After `~`, separated by `.`, the
+    One character per purpose asked now: its place among those asked then, `a` for the
+    first; a capital where a yes does not carry because a new party has joined; `-`
+    where the purpose is new. After `~`, separated by `.`, the
     services whose own answer carries. "New consent if substantial additions" (CNIL-10);
     a refusal covers whoever comes later, so that nobody is asked again for having
     refused (CNIL-14).
@@ -111,7 +110,7 @@ def carry_code(told: Notice, notice: Notice) -> str:
         if purpose not in places
         else chr(65 + places[purpose])
         if _parties(notice, purpose) - _parties(told, purpose)
-        else _DIGITS[places[purpose]]
+        else chr(97 + places[purpose])
         for purpose in notice.asked
     )
     same = [
@@ -129,17 +128,15 @@ def carry(said: CookieChoice, code: str) -> CookieChoice:
     return replace(
         said,
         letters="".join(_carried(said.letters, place) for place in places),
-        services={s: letter for s, letter in said.services.items() if s in kept},
+        services=tuple(service for service in said.services if service in kept),
     )
 
 
 def _carried(letters: str, place: str) -> str:
     if place == "-":
         return "-"
-    if place.isupper():
-        letter = letters[ord(place) - 65]
-        return "-" if letter == "y" else letter
-    return letters[_DIGITS.index(place)]
+    letter = letters[ord(place.lower()) - 97]
+    return "-" if letter == "y" and place.isupper() else letter
 
 
 def _parties(notice: Notice, purpose: str) -> set[str]:

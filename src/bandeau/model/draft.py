@@ -464,7 +464,7 @@ def _trace_mistakes(
             place=f"{place}.name",
             problem="A cookie's name has no space and none of = ; , and quotes.",
         )
-    if not trace.name.strip("*?"):
+    if not trace.name.strip("*"):
         yield Mistake(
             place=f"{place}.name",
             problem="This pattern fits every name there is.",

@@ -54,17 +54,16 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fits(text: str, pattern: str) -> bool:
-    """Say whether a text fits a pattern, where `*` is anything and `?` one character.
+    """Say whether a text fits a pattern, in which only `*` is special: anything.
 
-    Nothing else is special: brackets occur in the names of real cookies.
+    Brackets and question marks occur in the names of real cookies and addresses.
     """
     return _compiled(pattern).fullmatch(text) is not None
 
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    literal = re.escape(pattern)
-    return re.compile(literal.replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+    return re.compile(re.escape(pattern).replace(r"\*", ".*"), re.DOTALL)
 
 
 def host_matches(host: str, pattern: str) -> bool:

@@ -1,0 +1,1 @@
+"""Edges to the frameworks that sites are written in; thin, each applies the gate."""

@@ -51,9 +51,7 @@ def _declared(name: str, notice: Notice) -> list[tuple[Service, Trace]]:
     return [(s, t) for s, t in found if t.name == name] or found
 
 
-def may_set(
-    set_cookie: str, notice: Notice, verdicts: Verdicts
-) -> tuple[Fate, str]:
+def may_set(set_cookie: str, notice: Notice, verdicts: Verdicts) -> tuple[Fate, str]:
     """The fate of one Set-Cookie header, and the cookie's name for a report."""
     pair, *attributes = set_cookie.split(";")
     name = pair.partition("=")[0].strip(" \t") if "=" in pair else ""
@@ -77,7 +75,11 @@ def _deletes(attributes: Sequence[str]) -> bool:
     if re.fullmatch(r"-?\d+", given.get("max-age", "")):
         return int(given["max-age"][:20]) <= 0
     # Without a clock: only the beginning of time is surely over.
-    return bool(re.search(r"\b1 Jan 1970\b|\b01[ -]Jan[ -](?:19)?70\b", given.get("expires", "")))
+    return bool(
+        re.search(
+            r"\b1 Jan 1970\b|\b01[ -]Jan[ -](?:19)?70\b", given.get("expires", "")
+        )
+    )
 
 
 def names_in(cookie: str) -> Iterator[tuple[str, str]]:
@@ -111,7 +113,10 @@ def deletions(
     # declared, stays in the browser; the application does not see it all the same.
     expired: dict[str, None] = {}
     for name in dict(names_in(cookie)):
-        if not _TOKEN.fullmatch(name) or fate(name, notice, verdicts) is not Fate.REFUSED:
+        if (
+            not _TOKEN.fullmatch(name)
+            or fate(name, notice, verdicts) is not Fate.REFUSED
+        ):
             continue
         traces = [trace for _, trace in _declared(name, notice)]
         lowered = name.lower()

@@ -9,7 +9,9 @@ import re
 from base64 import b64encode
 from typing import NamedTuple
 
-_INLINE = re.compile(r"<(script|style)(?:\s[^>]*)?>(.*?)</\1", re.DOTALL | re.IGNORECASE)
+_INLINE = re.compile(
+    r"<(script|style)(?:\s[^>]*)?>(.*?)</\1", re.DOTALL | re.IGNORECASE
+)
 _NONCE_OR_HASH = re.compile(r"'(?:nonce|sha256|sha384|sha512)-", re.IGNORECASE)
 
 
@@ -37,7 +39,7 @@ def amended(header: str, ours: Inlined) -> str:
 def _amended_policy(policy: str, ours: Inlined) -> str:
     directives: dict[str, list[str]] = {}
     for part in policy.split(";"):
-        name, *sources = part.split()[:1] and part.split() or [""]
+        name, *sources = (part.split()[:1] and part.split()) or [""]
         # "If policy's directive set contains a directive whose name is directive name,
         # continue." (2.2.1): only the first one counts.
         if name and name.lower() not in directives:
@@ -57,8 +59,10 @@ def _amended_policy(policy: str, ours: Inlined) -> str:
     kept = [
         part.strip()
         for part in policy.split(";")
-        if part.strip() and part.split()[0].lower() in directives
-        and before[part.split()[0].lower()] == tuple(directives[part.split()[0].lower()])
+        if part.strip()
+        and part.split()[0].lower() in directives
+        and before[part.split()[0].lower()]
+        == tuple(directives[part.split()[0].lower()])
     ]
     space = " " if policy[:1] == " " else ""
     return space + "; ".join((*kept, *added))
@@ -86,9 +90,7 @@ def _allow_inline(
     directives[target] = _with(sources, hashes)
 
 
-def _allow_self(
-    directives: dict[str, list[str]], name: str, *, fallback: str
-) -> None:
+def _allow_self(directives: dict[str, list[str]], name: str, *, fallback: str) -> None:
     in_force = next((d for d in (name, fallback) if d and d in directives), "")
     if not in_force:
         return

@@ -23,14 +23,24 @@ from turbohtml.rewrite import Element, rewrite
 
 from bandeau.errors import BandeauError
 from bandeau.gate.plan import UNKNOWN, Judgement, Plan
-from bandeau.gate.tags import EVERYWHERE, FETCHES, SELECTOR, fetching, held_name
-from bandeau.gate.tags import lives, wanted
+from bandeau.gate.tags import (
+    EVERYWHERE,
+    FETCHES,
+    SELECTOR,
+    fetching,
+    held_name,
+    lives,
+    wanted,
+)
 from bandeau.gate.urls import Address, Page, addresses, host_of
 
 # Raw text to a tokenizer that knows only names.
 _RAW = ("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes")
 _DOUBTFUL = ", ".join(
-    ("noscript", *(f"{outer} {raw}" for outer in ("svg", "math", "select") for raw in _RAW))
+    (
+        "noscript",
+        *(f"{outer} {raw}" for outer in ("svg", "math", "select") for raw in _RAW),
+    )
 )
 _RISKY = re.compile(
     r"<(?:svg|math|select|frameset|template|plaintext|annotation-xml"
@@ -42,8 +52,21 @@ _BASE = re.compile(r"<base", re.IGNORECASE)
 
 # What may stand in <head>; anything else is content, and the banner comes before it.
 _HEADLIKE = frozenset(
-    "html head title base basefont bgsound link meta style script noscript template "
-    "noframes".split()
+    [
+        "html",
+        "head",
+        "title",
+        "base",
+        "basefont",
+        "bgsound",
+        "link",
+        "meta",
+        "style",
+        "script",
+        "noscript",
+        "template",
+        "noframes",
+    ]
 )
 _DEEPEST = 8
 
@@ -70,42 +93,24 @@ def rewrite_page(
     Raises:
         StillLiveError: it cannot be done safely.
     """
-    if "\r" in html:
-        lines = html.count("\n")
-        unix = html.replace("\r\n", "\n").replace("\r", "\n")
-        out = _rewritten(unix, plan, page_host, head, body, on_unknown, amend)
-        if out == unix:
-            return html
-        windows = html.count("\r") == html.count("\r\n") == lines
-        return out.replace("\n", "\r\n") if windows else out
-    return _rewritten(html, plan, page_host, head, body, on_unknown, amend)
-
-
-def _rewritten(
-    html: str,
-    plan: Plan,
-    page_host: str,
-    head: str,
-    body: str,
-    on_unknown: Callable[[str], None] | None,
-    amend: Callable[[str], str] | None,
-) -> str:
+    # The pass turns every line end into LF, as a browser does before it reads anything.
+    unix = html.replace("\r\n", "\n").replace("\r", "\n") if "\r" in html else html
     host = host_of(page_host)
     work = _Rewriting(
         plan=plan,
-        page=Page(host, _bases(html, Page(host))),
-        marks=_marks_for(html),
+        page=Page(host, _bases(unix, Page(host))),
+        marks=_marks_for(unix),
         on_unknown=on_unknown or (lambda _: None),
         amend=amend,
     )
-    out = work.page_held(html) if head or body else work.held(html)
-    if work.touched and (_RISKY.search(out) or _NOSCRIPT.search(out)):
+    out = work.page_held(unix) if head or body else work.held(unix)
+    if _RISKY.search(unix) or (work.touched and _NOSCRIPT.search(unix)):
         work.check(out)
-    elif _RISKY.search(html):
-        work.check(html)
     if not work.touched and not work.whole:
         return html
-    return out.replace(work.marks.head, head).replace(work.marks.body, body)
+    out = out.replace(work.marks.head, head).replace(work.marks.body, body)
+    windows = html.count("\r") == html.count("\r\n") == html.count("\n") > 0
+    return out.replace("\n", "\r\n") if windows else out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -415,7 +420,9 @@ def language_of(html: str) -> str:
     return next((found for found in lang.groups() if found), "") if lang else ""
 
 
-_HTML_TAG = re.compile(r"<html(?:[\s/](?:[^>\"']|\"[^\"]*\"|'[^']*')*)?>", re.IGNORECASE)
+_HTML_TAG = re.compile(
+    r"<html(?:[\s/](?:[^>\"']|\"[^\"]*\"|'[^']*')*)?>", re.IGNORECASE
+)
 _LANG = re.compile(
     r"[\s/\"']lang\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"']+))", re.IGNORECASE
 )

@@ -40,9 +40,25 @@ _LISTS = frozenset(("srcset", "imagesrcset"))
 # The relations for which some browser fetches or connects without being asked. Firefox
 # prefetches `next`.
 _FETCHING_RELATIONS = frozenset(
-    "stylesheet preload prefetch preconnect dns-prefetch modulepreload prerender next "
-    "icon apple-touch-icon apple-touch-icon-precomposed apple-touch-startup-image "
-    "mask-icon fluid-icon manifest import compression-dictionary".split()
+    [
+        "stylesheet",
+        "preload",
+        "prefetch",
+        "preconnect",
+        "dns-prefetch",
+        "modulepreload",
+        "prerender",
+        "next",
+        "icon",
+        "apple-touch-icon",
+        "apple-touch-icon-precomposed",
+        "apple-touch-startup-image",
+        "mask-icon",
+        "fluid-icon",
+        "manifest",
+        "import",
+        "compression-dictionary",
+    ]
 )
 
 _JAVASCRIPT = re.compile(

@@ -5,6 +5,7 @@ errs towards *another host*, because an unknown host is held back. `WHATWG URL` 
 https://url.spec.whatwg.org/, section 4.4.
 """
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -75,10 +76,8 @@ def host_of(authority: str) -> str:
     host = unquote(_PORT.sub("", authority.rpartition("@")[2]))
     host = unicodedata.normalize("NFKC", host).translate(_DOTS).lower()
     if not host.isascii():
-        try:
+        with contextlib.suppress(UnicodeError):
             host = host.encode("idna").decode("ascii")
-        except UnicodeError:
-            pass
     return host.rstrip(".")
 
 

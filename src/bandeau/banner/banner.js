@@ -17,7 +17,7 @@ import { notice } from "./notice.js";
 /** @type {Record<string, string>} */
 const WORDS = { y: "accepted", n: "refused", "-": "unanswered" };
 const root = document.documentElement;
-const { digest, purposes, months, earlier } = notice;
+const { digest, purposes, months } = notice;
 const today = () => Math.floor(Date.now() / 864e5).toString(36);
 
 /** @type {Choice} */
@@ -34,12 +34,8 @@ const readChoice = () => {
   // The cookie ends by itself after its months; this is for one that does not.
   if (!said || parseInt(today(), 36) > parseInt(said.day, 36) + months * 31)
     return silence;
-  const code = earlier[said.notice];
-  return said.notice === silence.notice
-    ? said
-    : code
-      ? carry(said, code)
-      : silence;
+  if (said.notice === silence.notice) return said;
+  return carry(said, notice.earlier[said.notice], silence);
 };
 
 let choice = readChoice();
@@ -308,8 +304,7 @@ const on = (name, react) => addEventListener(name, react, true);
 on("click", (event) => {
   const target = event.target.closest?.("[data-bandeau-action]");
   const act = ACTIONS[target?.dataset.bandeauAction];
-  // Without a dialog this is a page without our markup: let the form do it.
-  if (act && dialog()) {
+  if (act) {
     event.preventDefault();
     act(target);
     if (!target.getClientRects()[0]) giveFocusBack();
@@ -321,7 +316,6 @@ on("focusin", ({ target }) => {
 on("change", ({ target }) => target.removeAttribute?.("data-unanswered"));
 on("pageshow", readAgain);
 on("storage", readAgain);
-on("visibilitychange", readAgain);
 on("online", send);
 on("DOMContentLoaded", () => {
   show();

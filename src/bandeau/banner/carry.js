@@ -8,10 +8,12 @@
 
 /**
  * @param {Choice} choice
- * @param {string} code See `carry_code` in model/choices.py.
+ * @param {string | undefined} code See `carry_code` in model/choices.py.
+ * @param {Choice} silence What is left where there is no such code.
  * @returns {Choice}
  */
-export const carry = (choice, code) => {
+export const carry = (choice, code, silence) => {
+  if (!code) return silence;
   const [places = "", same = ""] = code.split("~");
   return {
     ...choice,

@@ -16,7 +16,7 @@ _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 # carry.js has work only where the site has an older notice.
-_CARRY_CALL = "code ? carry(said, code) : silence"
+_CARRY_CALL = "carry(said, notice.earlier[said.notice], silence)"
 
 
 def source(name: str) -> str:
@@ -47,7 +47,7 @@ def _joined(names: tuple[str, ...], notice: Mapping[str, object], more: str) -> 
 @cache
 def _modules(names: tuple[str, ...]) -> str:
     code = "\n".join(_EXPORT.sub("", _IMPORT.sub("", source(name))) for name in names)
-    # Without older notices `earlier` is empty and the call is never reached.
+    # Without older notices an answer to another notice is silence.
     return code if "carry.js" in names else code.replace(_CARRY_CALL, "silence")
 
 

@@ -39,17 +39,19 @@ def look_css(look: Look) -> str:
             f"{{--accent:{look.accent_dark}}}}}"
         )
     elif look.accent:
-        # The light accent would drown on a dark ground: keep our own.
+        # The light accent would drown on a dark ground: be neutral there.
         rules.append(
-            "@media(prefers-color-scheme:dark){[data-bandeau]"
-            "{--accent:#9cc4ff}}"
+            "@media(prefers-color-scheme:dark){[data-bandeau]{--accent:CanvasText}}"
         )
     if look.radius != Look().radius:
-        rules.append(f"[data-bandeau]{{--radius:{look.radius}px}}")
+        rules.append(
+            "[data-bandeau] button,[data-bandeau=choices],[data-bandeau] ol>li"
+            f"{{border-radius:{look.radius}px}}"
+        )
     if look.position == "top":
         rules.append('[data-bandeau="banner"]{inset:0 0 auto}')
     if look.corner == "right":
-        rules.append("a[data-bandeau]{inset:auto .5em .5em auto}")
+        rules.append('[data-bandeau="control"]{inset:auto .5em .5em auto}')
     elif look.corner == "none":
-        rules.append("a[data-bandeau]{display:none}")
+        rules.append('[data-bandeau="control"]{display:none}')
     return "".join(rules)

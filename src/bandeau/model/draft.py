@@ -525,7 +525,8 @@ def placeholders(text: str) -> set[str]:
 
 
 _CHOICES = {"position": ("bottom", "top"), "corner": ("left", "right", "none")}
-_DARKEST_INK, _LIGHTEST_INK = (0x15, 0x1A, 0x21), (0xFF, 0xFF, 0xFF)
+# What browsers paint for the system colour Canvas, dark and light.
+_DARK, _LIGHT = (0x12, 0x12, 0x12), (0xFF, 0xFF, 0xFF)
 _READABLE = 4.5
 
 
@@ -541,7 +542,7 @@ def _look_mistakes(look: Look) -> Iterator[Mistake]:
         yield Mistake(
             place="look.radius", problem=f"From 0 to {_ROUNDEST}, in pixels."
         )
-    for name, ground in (("accent", _LIGHTEST_INK), ("accent_dark", _DARKEST_INK)):
+    for name, ground in (("accent", _LIGHT), ("accent_dark", _DARK)):
         colour: str = getattr(look, name)
         if not colour:
             continue

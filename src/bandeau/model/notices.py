@@ -33,7 +33,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     accent_dark: str = ""
     position: str = "bottom"
     corner: str = "left"
-    radius: int = 10
+    radius: int = 8
 
 
 class Durations(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from bandeau.regimes.france import FRANCE
 from bandeau.regimes.gdpr import GDPR
 from bandeau.regimes.strictest import STRICTEST
 from bandeau.regimes.table import Regime, Verdict
-from bandeau.signals import Signals
+from bandeau.model.signals import Signals
 
 _EU = "AT BE BG CY CZ DE DK EE ES FI GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
 

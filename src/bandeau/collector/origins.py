@@ -11,8 +11,10 @@ from enum import Enum
 
 from bandeau.model.services import host_matches
 
-_ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[^/:@?#\[\]\s]+)(?::(\d+))?", re.I)
-_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^/:@?#\[\]\s]+)(?::(\d+))?", re.I)
+_ORIGIN = re.compile(
+    r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d+))?", re.IGNORECASE
+)
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d+))?", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 

@@ -86,7 +86,9 @@ def rendered(problem: Problem, *, page: bool = False) -> tuple[Headers, bytes]:
 
 
 def _page(problem: Problem) -> bytes:
-    faults = "".join(f"<li>{escape(f.place)}: {escape(f.problem)}" for f in problem.errors)
+    faults = "".join(
+        f"<li>{escape(f.place)}: {escape(f.problem)}" for f in problem.errors
+    )
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'

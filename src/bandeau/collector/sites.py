@@ -77,7 +77,7 @@ class Sites:
         """The same for a running service: trouble is logged, and what was known stays."""
         try:
             self.load()
-        except Exception:
+        except Exception:  # noqa: BLE001
             # Whatever it is, visitors are still served what was published before.
             _log.exception("The published notices cannot be read; the known ones stay.")
 
@@ -91,6 +91,9 @@ class Sites:
             if any(host_matches(host, domain) for domain in published.notice.domains):
                 return published
         return sites[0][1] if len(sites) == 1 else None
+
+    def of_site(self, name: str) -> Published | None:
+        return self._sites[name][1] if name in self._sites else None
 
     def of_notice(self, digest: object) -> Published | None:
         """The first site that has published a notice."""

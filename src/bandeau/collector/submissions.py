@@ -5,6 +5,7 @@ wrong with it at once. Nothing is guessed: an answer that is missing, unknown or
 makes the whole choice invalid, since a record has to say what the visitor said.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -13,14 +14,11 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from bandeau.collector.problems import Fault, invalid
-from bandeau.errors import MalformedError
-from bandeau.ledger.record import key_from_text
 from bandeau.model.answers import Answer
-from bandeau.model.choices import VIAS
+from bandeau.model.choices import VIAS, Choice
 from bandeau.model.cookie import (
     NOTICE_CHARACTERS,
     CookieChoice,
-    read_cookie,
     write_cookie,
 )
 from bandeau.model.notices import Notice
@@ -29,7 +27,9 @@ WITHDRAWAL = "withdrawal"
 
 _FIELDS = {"notice", "request", "via", "answers", "services", "subject"}
 _LETTERS = {answer.value: answer.letter for answer in Answer}
-_SAID = {a.value: a.letter for a in (Answer.ACCEPTED, Answer.REFUSED)}
+_KEY = re.compile("[0-9a-f]{32}")
+# Services as the cookie writes them, which is how the banner's script sends them.
+_ACCEPTED_BY_NAME = re.compile("(?:~[a-z0-9-]+:y)*")
 _decode = msgspec.json.Decoder(dict[str, object]).decode
 
 
@@ -49,10 +49,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A choice that can be recorded. `letters` and `services` as the cookie has them.
+    """A choice that can be recorded. `letters` as the cookie has them.
 
-    `request` and `subject` are keys as they were sent, with the time of a client's
-    clock at their front. That clock may be wrong by years and nothing depends on it:
+    `services` are those accepted by name. `request` and `subject` are keys as they were
+    sent, 32 hexadecimal digits, with the time of a client's clock at their front. That clock may be wrong by years and nothing depends on it:
     order is the index that the ledger gives, and `at` is the server's time. A wrong
     clock only puts a key elsewhere in an index.
     """
@@ -61,12 +61,12 @@ class Submission:
     request: str
     via: str
     letters: str
-    services: Mapping[str, str]
+    services: tuple[str, ...]
     subject: str
 
     @property
     def accepts_something(self) -> bool:
-        return "y" in self.letters or "y" in self.services.values()
+        return "y" in self.letters or bool(self.services)
 
     def cookie(self, day: int, subject: str) -> str:
         """The choice cookie's value; a choice that accepts nothing leaves no id."""
@@ -115,50 +115,43 @@ def read_form(body: bytes) -> dict[str, list[str]]:
 
 
 def from_form(
-    fields: Mapping[str, list[str]], terms: Terms | None, cookie: str, request: str
+    fields: Mapping[str, list[str]], terms: Terms | None, before: Choice, request: str
 ) -> dict[str, object]:
-    """Say a form's fields as the JSON would say them.
+    """Say a form's fields as the JSON would say them, as the banner's script does.
+
+    `before` is what the visitor's cookie says about this notice. The first layer asks
+    only about what is unanswered, and what was answered stays; in the settings all means
+    all. Whoever had accepted something and now accepts nothing takes a yes back, whichever
+    button said it.
 
     `request` is a key minted here, used where the form brings none: its page may come
-    from a cache, so that a key in it would be many visitors'. What a script knows from
-    the cookie is taken from the cookie: the visitor's id, and the services that they
-    refused by name, which *OK* leaves refused (*Accept all* accepts those too). Fields
-    that we do not know are left alone: a site may put its own into any form.
+    from a cache, so that a key in it would be many visitors'. Fields that we do not know
+    are left alone: a site may put its own into any form.
     """
     action = _first(fields, "action")
-    asked = terms.asked if terms else ()
-    ticked = fields.get("purpose", []) if action == "save" else []
-    every = Answer.ACCEPTED.value if action == "accept" else Answer.REFUSED.value
-    answers = dict.fromkeys(asked, every) | dict.fromkeys(ticked, Answer.ACCEPTED.value)
     via = WITHDRAWAL if action == "withdraw" else _first(fields, "via")
-    try:
-        before = read_cookie(cookie)
-    except MalformedError:
-        before = None
-    sent: dict[str, object] = {
+    every = _ACCEPTED if action == "accept" else _REFUSED
+    answers = dict.fromkeys(terms.asked if terms else (), every)
+    services: dict[str, str] = {}
+    if action == "save":
+        answers |= dict.fromkeys(fields.get("purpose", ()), _ACCEPTED)
+        services = dict.fromkeys(fields.get("service", ()), _ACCEPTED)
+    elif via == "first-layer":
+        silent = Answer.UNANSWERED
+        answers |= {p: a.value for p, a in before.answers.items() if a is not silent}
+        services = {service: a.value for service, a in before.services.items()}
+    accepts = _ACCEPTED in answers.values() or bool(services)
+    return {
         "notice": _first(fields, "notice"),
         "request": _first(fields, "request") or request,
-        "via": via,
+        "via": WITHDRAWAL if before.subject and not accepts else via,
         "answers": answers,
+        "services": services,
+        "subject": before.subject,
     }
-    if before is None:
-        return sent
-    services = {
-        service: Answer.REFUSED.value
-        for service, letter in before.services.items()
-        if action == "save" and letter == "n" and terms and service in terms.answerable
-    }
-    if services:
-        sent["services"] = services
-    if before.subject:
-        sent["subject"] = before.subject
-        if Answer.ACCEPTED.value not in answers.values():
-            # Only who accepted something has an id: this takes a yes back, whichever
-            # button said it.
-            sent["via"] = WITHDRAWAL
-    return sent
 
 
+_ACCEPTED, _REFUSED = Answer.ACCEPTED.value, Answer.REFUSED.value
 ACTIONS = ("accept", "refuse", "save", "withdraw")
 
 
@@ -197,23 +190,25 @@ def checked(
             )
         )
     request = _key(sent, "request", faults)
-    if not request and "request" not in sent:
+    if sent.get("request", "") == "":
         faults.append(Fault("request", "This is missing: a new key for every choice."))
     via = sent.get("via")
     if via not in VIAS:
         faults.append(Fault("via", f"Say one of {', '.join(VIAS)}."))
     letters = _letters(sent.get("answers"), terms, faults)
-    services = _services(sent.get("services"), terms, faults)
+    services = _services(sent.get("services", ""), terms, faults)
     subject = _key(sent, "subject", faults)
-    accepts = "y" in letters or "y" in services.values()
+    accepts = "y" in letters or bool(services)
     if not faults and not services and not letters.strip("-"):
-        faults.append(Fault("answers", "Nothing is answered, and silence is no choice."))
+        faults.append(
+            Fault("answers", "Nothing is answered, and silence is no choice.")
+        )
     if not faults and subject and not accepts and via != WITHDRAWAL:
         # "A refusal leaves no identifier." Only a withdrawal names whose yes ends.
         faults.append(Fault("subject", "A choice that accepts nothing carries none."))
     if faults or terms is None:
         raise invalid(faults)
-    submission = Submission(
+    return Submission(
         terms=terms,
         request=request,
         via=cast("str", via),
@@ -221,26 +216,15 @@ def checked(
         services=services,
         subject=subject,
     )
-    if services:
-        try:
-            submission.cookie(1, subject)
-        except MalformedError as long:
-            raise invalid([Fault("services", long.message)]) from None
-    return submission
 
 
 def _key(sent: Mapping[str, object], field: str, faults: list[Fault]) -> str:
-    text = sent.get(field)
-    if text is None and field not in sent:
+    text = sent.get(field, "")
+    if text == "":
         return ""
-    if isinstance(text, str):
-        try:
-            key_from_text(text, place=field)
-        except MalformedError as wrong:
-            faults.append(Fault(field, wrong.message))
-            return ""
+    if isinstance(text, str) and _KEY.fullmatch(text):
         return text
-    faults.append(Fault(field, "A key is a text of 22 characters."))
+    faults.append(Fault(field, "A key is 32 hexadecimal digits, in small letters."))
     return ""
 
 
@@ -272,21 +256,22 @@ def _letters(sent: object, terms: Terms | None, faults: list[Fault]) -> str:
 
 def _services(
     sent: object, terms: Terms | None, faults: list[Fault]
-) -> dict[str, str]:
-    if sent is None:
-        return {}
+) -> tuple[str, ...]:
+    """The services accepted by name: an object of answers, or as the cookie has them."""
+    if isinstance(sent, str) and _ACCEPTED_BY_NAME.fullmatch(sent):
+        sent = dict.fromkeys((s[:-2] for s in sent.split("~")[1:]), _ACCEPTED)
     if not isinstance(sent, dict):
-        faults.append(Fault("services", "This has to hold answers by service."))
-        return {}
-    letters: dict[str, str] = {}
+        faults.append(Fault("services", "This has to hold the accepted services."))
+        return ()
+    accepted: list[str] = []
     for service, answer in cast("dict[str, object]", sent).items():
         place = f"services.{service}"
-        if not isinstance(answer, str) or answer not in _SAID:
-            faults.append(Fault(place, f"Say one of {', '.join(_SAID)}."))
+        if answer != _ACCEPTED:
+            faults.append(Fault(place, "A service can only be accepted by name."))
         elif terms and service in terms.exempt:
             faults.append(Fault(place, "This service is always on and is not asked."))
         elif terms and service not in terms.answerable:
             faults.append(Fault(place, "The notice has no such service."))
         else:
-            letters[service] = _SAID[answer]
-    return letters
+            accepted.append(service)
+    return tuple(accepted)

@@ -155,7 +155,7 @@ provide_npm() {
     lock node_modules
     if ! npm_ready; then
         say "Installing what package-lock.json lists into node_modules …"
-        if ! npm_says=$(npm ci --silent --ignore-scripts --no-audit --no-fund 2>&1 </dev/null); then
+        if ! npm_says=$(npm ci --loglevel=error --ignore-scripts --no-audit --no-fund 2>&1 </dev/null); then
             unlock
             say "$npm_says"
             say "npm could not install node_modules: going on without it."

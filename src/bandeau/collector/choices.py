@@ -358,11 +358,11 @@ class Choices:
 
 
 def _choice_cookie(cookie: str) -> str:
-    """Our cookie among all of a Cookie header; empty where there is none."""
-    for name, pair in names_in(cookie):
-        if name == COOKIE_NAME:
-            return pair.partition("=")[2]
-    return ""
+    """Our cookie among all of a Cookie header; of two that differ neither counts."""
+    said = {
+        pair.partition("=")[2] for name, pair in names_in(cookie) if name == COOKIE_NAME
+    }
+    return said.pop() if len(said) == 1 else ""
 
 
 def _newer(cookie: str, submission: Submission, subject: str) -> bool:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bandeau.banner.render import bundle
+from bandeau.banner.render import Bundle, bundle
 from bandeau.collector.files import FOR_EVER, SHORT, File, compressed, file
 from bandeau.collector.submissions import Terms
 from bandeau.ledger.store import PublishedNotice, Store
@@ -35,8 +35,8 @@ class Published:
     terms: Mapping[str, Terms]
     published_at: int
     months: int
+    bundles: Mapping[str, Bundle]
     scripts: Mapping[str, File]
-    scripts_for_ever: Mapping[str, File]
 
 
 class Sites:
@@ -112,22 +112,23 @@ class Sites:
             self._terms[digest].notice for digest in digests if digest != notice.digest
         )
         months = choice_months(notice, self._regime)
-        scripts: dict[str, File] = {}
-        for_ever: dict[str, File] = {}
-        for language in notice.languages:
-            code = bundle(
+        bundles = {
+            language: bundle(
                 notice,
                 language,
                 earlier=earlier,
                 months=months,
                 endpoint=self._endpoint,
-            ).standalone
-            bodies = compressed(code)
-            vary = b"Accept-Encoding, Accept-Language"
-            scripts[language] = file(bodies, _JAVASCRIPT, SHORT, vary)
+            )
+            for language in notice.languages
+        }
+        scripts: dict[str, File] = {}
+        for language, bundled in bundles.items():
+            bodies = compressed(bundled.standalone)
+            both = b"Accept-Encoding, Accept-Language"
+            scripts[language] = file(bodies, _JAVASCRIPT, SHORT, both)
             kept = file(bodies, _JAVASCRIPT, FOR_EVER, b"Accept-Encoding")
-            address = f"{self._endpoint}/banner.{kept.mark}.{language}.js"
-            for_ever[address] = self.files[address] = kept
+            self.files[f"{self._endpoint}/banner.{kept.mark}.{language}.js"] = kept
         return Published(
             site=site,
             notice=notice,
@@ -135,8 +136,8 @@ class Sites:
             terms={digest: self._terms[digest] for digest in digests},
             published_at=published[-1].at,
             months=months,
+            bundles=bundles,
             scripts=scripts,
-            scripts_for_ever=for_ever,
         )
 
 

@@ -18,7 +18,6 @@ import { notice } from "./notice.js";
 const WORDS = { y: "accepted", n: "refused", "-": "unanswered" };
 const root = document.documentElement;
 const { digest, purposes, months } = notice;
-const today = () => Math.floor(Date.now() / 864e5).toString(36);
 
 /** @type {Choice} */
 const silence = {
@@ -29,13 +28,12 @@ const silence = {
   services: "",
 };
 
+/** The choice that stands. How old it may be is the browser's to see: the cookie ends. */
 const readChoice = () => {
   const said = readCookie(document.cookie);
-  // The cookie ends by itself after its months; this is for one that does not.
-  if (!said || parseInt(today(), 36) > parseInt(said.day, 36) + months * 31)
-    return silence;
-  if (said.notice === silence.notice) return said;
-  return carry(said, notice.earlier[said.notice], silence);
+  return said && said.notice !== silence.notice
+    ? carry(said, notice.earlier[said.notice], silence)
+    : said || silence;
 };
 
 let choice = readChoice();
@@ -95,8 +93,8 @@ const find = (selector) => document.querySelector(selector);
 /** @type {(selector: string) => any[]} */
 const findAll = (selector) => [...document.querySelectorAll(selector)];
 
-const dialog = () => find("dialog[data-bandeau]");
-const switches = () => findAll("dialog [data-bandeau-purpose]:enabled");
+const dialog = () => find("[data-bandeau=choices]");
+const switches = () => findAll("[data-bandeau] :enabled[role=switch]");
 /** @type {(item: HTMLElement) => string} */
 const yesTo = ({ dataset }) => `~${dataset.service}:y`;
 
@@ -114,7 +112,7 @@ const show = () => {
     input.checked = choice.letters[place] === "y";
     input.toggleAttribute("data-unanswered", choice.letters[place] === "-");
   });
-  for (const label of findAll("dialog ul label"))
+  for (const label of findAll("[data-bandeau] ul label"))
     label.hidden = !(label.control.checked = choice.services.includes(
       yesTo(label.parentNode),
     ));
@@ -131,8 +129,8 @@ const mayRun = ({ purpose = "", service }, who = choice) =>
 const stand = (frame) => {
   const { width, height } = frame.getBoundingClientRect();
   const { service = "" } = frame.dataset;
-  const name = find(`dialog [data-service="${service}"] b`)?.textContent;
-  if (width < 30 || height < 30 || !name) return;
+  const name = find(`[data-bandeau] [data-service="${service}"] b`)?.textContent;
+  if (width * height < 900 || !name) return;
   const box = document.createElement("div");
   const button = document.createElement("button");
   box.dataset.bandeau = "held";
@@ -164,7 +162,7 @@ let opener = null;
 
 /** Focus goes back to where it was, or to the top of the content; it is never lost. */
 const giveFocusBack = () => {
-  const place = [opener, outside, find("main,[role=main],h1") || root].find(
+  const place = [opener, outside, find("main,h1") || root].find(
     (element) => element?.getClientRects().length,
   );
   // What cannot take the focus by itself says -1, and can once it is told.
@@ -177,7 +175,7 @@ const obey = (before) => {
   show();
   setTimeout(() => {
     bandeau.dispatchEvent(new Event("change"));
-    const withdrawn = findAll("dialog ol li").filter((item) => {
+    const withdrawn = findAll("[data-bandeau] ol li").filter((item) => {
       const marks = {
         purpose: item.closest("ol>li").firstChild.dataset.bandeauPurpose,
         service: item.dataset.service,
@@ -204,7 +202,8 @@ const answer = (via, letters, services = "") => {
   const yes = services || letters.includes("y");
   // Whoever accepts nothing carries no identifier (REC-10).
   const subject = yes ? before.subject || newKey() : "";
-  choice = { ...silence, day: today(), letters, subject, services };
+  const day = Math.floor(Date.now() / 864e5).toString(36);
+  choice = { ...silence, day, letters, subject, services };
   keep();
   dialog().close();
   obey(before);
@@ -217,14 +216,12 @@ const answer = (via, letters, services = "") => {
     services,
     subject: subject || before.subject,
   });
-  setTimeout(() => {
-    try {
-      box[key] = body;
-    } catch {
-      box = { [key]: body };
-    }
-    send();
-  });
+  try {
+    box[key] = body;
+  } catch {
+    box = { [key]: body };
+  }
+  send();
 };
 
 /**
@@ -253,7 +250,7 @@ const ACTIONS = {
       switches()
         .map(({ checked }) => (checked ? "y" : "n"))
         .join(""),
-      findAll("dialog ul :checked")
+      findAll("[data-bandeau] ul :checked")
         .map((input) => yesTo(input.closest("li")))
         .join(""),
     ),
@@ -302,7 +299,7 @@ const readAgain = () => {
 const on = (name, react) => addEventListener(name, react, true);
 
 on("click", (event) => {
-  const target = event.target.closest?.("[data-bandeau-action]");
+  const target = event.target.closest("[data-bandeau-action]");
   const act = ACTIONS[target?.dataset.bandeauAction];
   if (act) {
     event.preventDefault();
@@ -311,9 +308,9 @@ on("click", (event) => {
   }
 });
 on("focusin", ({ target }) => {
-  if (!target.closest?.("[data-bandeau]")) outside = target;
+  if (!target.closest("[data-bandeau]")) outside = target;
 });
-on("change", ({ target }) => target.removeAttribute?.("data-unanswered"));
+on("change", ({ target }) => target.removeAttribute("data-unanswered"));
 on("pageshow", readAgain);
 on("storage", readAgain);
 on("online", send);

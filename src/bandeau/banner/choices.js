@@ -16,7 +16,7 @@
  */
 
 const FORM =
-  /(?:^|; )bandeau=(1\.([\w-]{8})\.([\da-z]{1,4})\.([yn-]{1,24})(?:\.([\da-f]{32}))?((?:~[a-z\d-]+:y)*))(?:;|$)/;
+  /(?:^| )bandeau=(1\.([\w-]{8})\.([\da-z]{1,4})\.([yn-]{1,24})(?:\.([\da-f]{32}))?((?:~[a-z\d-]+:y)*))(?:;|$)/;
 
 /**
  * Read the choice cookie among all cookies of a page.

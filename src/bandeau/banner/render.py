@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from turbohtml import Element, parse_fragment
 
 from bandeau.banner.script import script, script_alone, source
@@ -23,6 +23,7 @@ from bandeau.model.choices import Choice, carry_code, silent
 from bandeau.model.cookie import NOTICE_CHARACTERS
 from bandeau.model.lifetimes import lifetime_in_words
 from bandeau.model.notices import Notice
+from bandeau.model.services import Service
 
 ENDPOINT = "/bandeau"
 
@@ -145,9 +146,19 @@ def _context(
             service.id: choice.services.get(service.id) is Answer.ACCEPTED
             for service in notice.services
         },
+        "by": partial(_controller_after_name, notice=notice),
         "lifetime": partial(lifetime_in_words, texts=texts),
         "back": "",
     }
+
+
+def _controller_after_name(service: Service, notice: Notice) -> str:
+    """Who runs a service, as it reads behind the service's name: nothing twice."""
+    if service.controller == notice.controller.name:
+        return ""
+    if service.controller.startswith(f"{service.name} "):
+        return service.controller.removeprefix(service.name)
+    return f" · {service.controller}"
 
 
 _MARKS = {
@@ -203,7 +214,8 @@ def _tight(markup: str) -> str:
 def _steps(markup: str) -> str:
     """The markup as banner/tree.js builds it: a line per step.
 
-    What only serves a form without a script is left out: here there is one.
+    What only serves a form without a script, or what the script sets itself, is left
+    out: here there is one.
     """
     return "\n".join(
         step for node in parse_fragment(markup).children for step in _steps_of(node)
@@ -227,7 +239,15 @@ def _steps_of(node: object) -> Iterator[str]:
         yield ""
 
 
-_FORM_ONLY = {"method", "action", "formaction", "formmethod", "name", "value"}
+_FORM_ONLY = {
+    "method",
+    "action",
+    "formaction",
+    "formmethod",
+    "name",
+    "value",
+    "data-unanswered",
+}
 
 
 def _source_expression(text: str) -> str:
@@ -240,7 +260,6 @@ __all__ = [
     "Bundle",
     "body_for",
     "bundle",
-    "escape",
     "page_style_source",
     "policy_page",
     "settings_page",

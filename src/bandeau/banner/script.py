@@ -31,14 +31,14 @@ def script(notice: Mapping[str, object]) -> str:
 
 def script_alone(notice: Mapping[str, object], banner: str, style: str) -> str:
     """The script that brings markup and style along, for sites without a gate."""
-    more = f"const banner={_literal(banner)},style={_literal(style)};"
+    more = f"const style={_template(style)},banner={_template(banner)};"
     return _joined(("tree.js",), notice, more)
 
 
 def _joined(names: tuple[str, ...], notice: Mapping[str, object], more: str) -> str:
     carrying = ("carry.js",) if notice["earlier"] else ()
     modules = _modules(("choices.js", *carrying, "held.js", *names, "banner.js"))
-    constants = f"const notice={_literal(notice)};{more}"
+    constants = f"{more}const notice={_literal(notice)};"
     # A second copy of the script in the same page does nothing.
     code = f"window.bandeau||(()=>{{{constants}\n{modules}}})()"
     return minify_js(code)
@@ -54,3 +54,9 @@ def _modules(names: tuple[str, ...]) -> str:
 def _literal(value: object) -> str:
     # `</script>` and `<!--` must not end an inline script early; JSON allows \u003c.
     return msgspec.json.encode(value).decode().replace("<", "\\u003c")
+
+
+def _template(text: str) -> str:
+    """A template literal: its line breaks and tabs cost one character each."""
+    escaped = re.sub(r"[\\`]|\$(?={)", r"\\\g<0>", text)
+    return f"`{escaped}`".replace("<!--", "<\\!--").replace("</", "<\\/")

@@ -14,8 +14,8 @@ const build = () => {
   /** @type {any} */
   let node = document.createDocumentFragment();
   for (const line of banner.split("\n")) {
-    const [name = "", ...attributes] = line.split("\t");
-    if (name[0] === "<") {
+    const [name, ...attributes] = /** @type {any[]} */ (line.split("\t"));
+    if (line[0] === "<") {
       node = node.appendChild(document.createElement(name.slice(1)));
       for (const attribute of attributes) {
         const [key, value] = attribute.split(/=(.*)/);

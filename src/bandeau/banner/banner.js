@@ -129,7 +129,9 @@ const mayRun = ({ purpose = "", service }, who = choice) =>
 const stand = (frame) => {
   const { width, height } = frame.getBoundingClientRect();
   const { service = "" } = frame.dataset;
-  const name = find(`[data-bandeau] [data-service="${service}"] b`)?.textContent;
+  const name = find(
+    `[data-bandeau] [data-service="${service}"] b`,
+  )?.textContent;
   if (width * height < 900 || !name) return;
   const box = document.createElement("div");
   const button = document.createElement("button");
@@ -255,11 +257,7 @@ const ACTIONS = {
         .join(""),
     ),
   allow: ({ value }) =>
-    answer(
-      "placeholder",
-      choice.letters,
-      withService(choice.services, value),
-    ),
+    answer("placeholder", choice.letters, withService(choice.services, value)),
 };
 
 // --- The interface for pages, and what wakes us --------------------------------------

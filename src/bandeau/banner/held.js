@@ -64,8 +64,7 @@ export const erase = (kind, pattern) => {
   );
   // LIMIT: a database goes by its exact name, not by a pattern.
   if (kind === "indexeddb") indexedDB.deleteDatabase(pattern);
-  const storage =
-    kind && (kind === "local" ? localStorage : sessionStorage);
+  const storage = kind && (kind === "local" ? localStorage : sessionStorage);
   const names = storage
     ? Object.keys(storage)
     : document.cookie.split(/=.*?; |=.*/);
@@ -82,7 +81,13 @@ const eraseCookie = (name) => {
   const steps = location.pathname.split("/");
   for (const domain of ["", ...labels.map((_, n) => labels.slice(n).join("."))])
     for (const path of steps.map((_, n) => steps.slice(0, n + 1).join("/")))
-      for (const more of ["", "/", ";secure", "/;secure", "/;secure;partitioned"])
-        // biome-ignore lint/suspicious/noDocumentCookie: cookieStore is not everywhere
+      // biome-ignore lint/suspicious/noDocumentCookie: cookieStore is not everywhere
+      for (const more of [
+        "",
+        "/",
+        ";secure",
+        "/;secure",
+        "/;secure;partitioned",
+      ])
         document.cookie = `${name}=;max-age=0;domain=${domain};path=${path}${more}`;
 };

@@ -1,0 +1,1 @@
+"""Sites that use Bandeau, run by the tests."""

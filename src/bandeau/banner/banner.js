@@ -78,7 +78,8 @@ const send = async () => {
     });
     if (status > 499) throw status;
   } catch {
-    setTimeout(send, (pause *= 2));
+    pause *= 2;
+    setTimeout(send, pause);
     return;
   }
   delete box[key];
@@ -112,10 +113,10 @@ const show = () => {
     input.checked = choice.letters[place] === "y";
     input.toggleAttribute("data-unanswered", choice.letters[place] === "-");
   });
-  for (const label of findAll("[data-bandeau] ul label"))
-    label.hidden = !(label.control.checked = choice.services.includes(
-      yesTo(label.parentNode),
-    ));
+  for (const label of findAll("[data-bandeau] ul label")) {
+    label.control.checked = choice.services.includes(yesTo(label.parentNode));
+    label.hidden = !label.control.checked;
+  }
 };
 
 /** @param {DOMStringMap} marks @param {Choice} [who] */

@@ -79,15 +79,10 @@ export const erase = (kind, pattern) => {
 const eraseCookie = (name) => {
   const labels = location.hostname.split(".");
   const steps = location.pathname.split("/");
+  const ends = ["", "/", ";secure", "/;secure", "/;secure;partitioned"];
   for (const domain of ["", ...labels.map((_, n) => labels.slice(n).join("."))])
     for (const path of steps.map((_, n) => steps.slice(0, n + 1).join("/")))
       // biome-ignore lint/suspicious/noDocumentCookie: cookieStore is not everywhere
-      for (const more of [
-        "",
-        "/",
-        ";secure",
-        "/;secure",
-        "/;secure;partitioned",
-      ])
-        document.cookie = `${name}=;max-age=0;domain=${domain};path=${path}${more}`;
+      for (const end of ends)
+        document.cookie = `${name}=;max-age=0;domain=${domain};path=${path}${end}`;
 };

@@ -142,18 +142,14 @@ const stand = (frame) => {
   button.value = service;
   button.textContent = notice.allow.replace("{}", name);
   box.append(notice.held.replace("{}", name), button);
+  // The style hides the frame behind it, and shows it again when it goes.
   frame.before(box);
-  frame.hidden = true;
 };
 
 const wakeAll = () => {
   wake(mayRun, stand);
-  for (const box of findAll("[data-bandeau=held]")) {
-    const frame = box.nextSibling;
-    if (frame?.dataset?.src) continue;
-    box.remove();
-    if (frame) frame.hidden = false;
-  }
+  for (const box of findAll("[data-bandeau=held]"))
+    if (!box.nextSibling?.dataset?.src) box.remove();
 };
 
 // --- Answering -----------------------------------------------------------------------

@@ -166,7 +166,7 @@ const giveFocusBack = () => {
   );
   // What cannot take the focus by itself says -1, and can once it is told.
   if (place.tabIndex < 0) place.tabIndex = -1;
-  place.focus();
+  place.focus({ preventScroll: true });
 };
 
 /** Obey the choice; `before` is the one obeyed so far. @param {Choice} before */

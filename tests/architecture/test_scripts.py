@@ -40,3 +40,10 @@ def test_the_shell_can_read_it(script: str) -> None:
 @pytest.mark.parametrize("command", ["scripts/demo", "scripts/test"])
 def test_the_readme_names(command: str) -> None:
     assert command in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not README.exists(), reason="there is no README yet")
+def test_the_package_shows_the_readme() -> None:
+    project = (tracked.ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+    assert '\nreadme = "README.md"\n' in project, "Add it to [project]."

@@ -82,15 +82,15 @@ class Newsroom:
 def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newsroom]:
     folder = tmp_path_factory.mktemp("newsroom")
     command = [sys.executable, "-m", "examples.newsroom", "--port", "0", "--data"]
-    running = subprocess.Popen(
+    with subprocess.Popen(
         [*command, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert running.stdout is not None
-    first = running.stdout.readline()
-    assert first.startswith("newsroom: "), first
-    yield Newsroom(home=first.removeprefix("newsroom: ").strip(), store=folder)
-    running.terminate()
-    assert running.wait(timeout=20) == 0
+    ) as running:
+        assert running.stdout is not None
+        first = running.stdout.readline()
+        assert first.startswith("newsroom: "), first
+        yield Newsroom(home=first.removeprefix("newsroom: ").strip(), store=folder)
+        running.terminate()
+        assert running.wait(timeout=20) == 0
 
 
 class RunningSite:

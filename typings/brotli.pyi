@@ -1,4 +1,4 @@
-"""The part of brotli that we call; the package itself has no types."""
+# The part of brotli that we call; the package itself has no types.
 
 MODE_GENERIC: int
 MODE_TEXT: int

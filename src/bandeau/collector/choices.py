@@ -32,6 +32,7 @@ from bandeau.collector.problems import (
     Problem,
     ProblemError,
     plain,
+    unavailable,
 )
 from bandeau.collector.requests import Receive, Scope, Send, Sent, answer, whole_body
 from bandeau.collector.running import Running
@@ -46,7 +47,7 @@ from bandeau.collector.submissions import (
     read_form,
     read_json,
 )
-from bandeau.errors import MalformedError
+from bandeau.errors import MalformedError, UnavailableError
 from bandeau.gate.cookies import deletions, names_in
 from bandeau.ledger.record import (
     Record,
@@ -281,7 +282,10 @@ class Choices:
                 withdrawn=submission.via == WITHDRAWAL,
             ),
         )
-        index = await self._running.sequencer.append(site.site, record)
+        try:
+            index = await self._running.sequencer.append(site.site, record)
+        except UnavailableError as busy:
+            raise unavailable(busy.message, busy.retry_after) from busy
         if not self._running.watched.is_repeated(record):
             self._running.counts.choices[site.site, record.kind] += 1
             return index, at, False, subject

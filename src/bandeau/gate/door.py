@@ -15,8 +15,8 @@ from bandeau.gate.visit import Header, Visit, Visitor, values_of
 from bandeau.model.choices import Choice, choice_of, silent
 from bandeau.model.cookie import COOKIE_NAME
 from bandeau.model.notices import Notice
-from bandeau.regimes import Regime, choice_months, decide
 from bandeau.model.signals import Signals
+from bandeau.regimes import Regime, choice_months, decide
 from bandeau.signals.gpc import objects
 
 # The present notice, and the site's older ones. Asked for every request.

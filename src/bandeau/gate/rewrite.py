@@ -104,8 +104,7 @@ def rewrite_page(
         amend=amend,
     )
     out = work.page_held(unix) if head or body else work.held(unix)
-    if _RISKY.search(unix) or (work.touched and _NOSCRIPT.search(unix)):
-        work.check(out)
+    work.check(out)
     if not work.touched and not work.whole:
         return html
     out = out.replace(work.marks.head, head).replace(work.marks.body, body)
@@ -307,7 +306,7 @@ class _Rewriting:
         if tag == "script":
             self._hold_script(element, attributes)
         for name in fetching(tag, attributes):
-            if name not in attributes or (tag == "script" and name in FETCHES[tag]):
+            if name not in attributes or (tag == "script" and name == "src"):
                 continue
             self.touched = True
             waits = held_name(name)
@@ -317,7 +316,8 @@ class _Rewriting:
 
     def _hold_script(self, element: Element, attributes: Mapping[str, str]) -> None:
         # A script keeps its src: no browser fetches a script of a type it does not
-        # know, and its waking then touches no Trusted Types sink.
+        # know, and its waking then touches no Trusted Types sink. (In SVG Chromium
+        # fetches its href all the same; that one is moved.)
         if not lives(attributes.get("type")):
             return
         self.touched = True
@@ -329,29 +329,28 @@ class _Rewriting:
 
     def _srcdoc(self, element: Element, attributes: dict[str, str]) -> None:
         """A frame's own document is a page like any other, with the bases of ours."""
-        if self.depth >= _DEEPEST:
-            raise StillLiveError("Frames are nested too deeply in `srcdoc`.")
-        inner = _Rewriting(
-            plan=self.plan,
-            page=Page(
-                self.page.host,
-                tuple(
-                    dict.fromkeys(
-                        (*self.page.bases, *_bases(attributes["srcdoc"], self.page))
-                    )
-                ),
-            ),
-            marks=_marks_for(attributes["srcdoc"]),
-            on_unknown=self.on_unknown,
-            amend=None,
-            depth=self.depth + 1,
-        )
+        inner = self._inner(attributes["srcdoc"])
         document = inner.held(attributes["srcdoc"])
         inner.check(document)
         if inner.touched:
             attributes["srcdoc"] = document
             element.set_attribute("srcdoc", document)
             self.touched = True
+
+    def _inner(self, document: str) -> "_Rewriting":
+        if self.depth >= _DEEPEST:
+            raise StillLiveError("Frames are nested too deeply in `srcdoc`.")
+        return _Rewriting(
+            plan=self.plan,
+            page=Page(
+                self.page.host,
+                tuple(dict.fromkeys((*self.page.bases, *_bases(document, self.page)))),
+            ),
+            marks=_marks_for(document),
+            on_unknown=self.on_unknown,
+            amend=None,
+            depth=self.depth + 1,
+        )
 
     def _judge(self, tag: str, attributes: Mapping[str, str]) -> Judgement | None:
         purposes = attributes.get("data-purpose", "")
@@ -362,7 +361,8 @@ class _Rewriting:
             if not live:
                 return None
         marked = bool(purposes or service)
-        if tag == "script" and not lives(attributes.get("type")) and not marked:
+        in_svg = "href" in attributes or "xlink:href" in attributes
+        if tag == "script" and not (lives(attributes.get("type")) or marked or in_svg):
             return None  # a data block: neither run nor fetched
         found: list[Address] = []
         for name in fetching(tag, attributes):
@@ -380,7 +380,13 @@ class _Rewriting:
         """Parse by the book, and raise if anything is live that should be held back."""
         # LIMIT: "by the book" is turbohtml's tree builder; a browser's preload scanner
         # is none and may fetch what no parser makes live.
-        for scripting in (True, False):
+        if _RISKY.search(html):
+            scriptings = (True, False)
+        elif _NOSCRIPT.search(html):
+            scriptings = (False,)
+        else:
+            return
+        for scripting in scriptings:
             document = turbohtml.parse(
                 html,
                 scripting=scripting,
@@ -392,6 +398,8 @@ class _Rewriting:
                 if tag not in FETCHES and not element.attrs.get(EVERYWHERE[0]):
                     continue
                 attributes = {n.lower(): str(v or "") for n, v in element.attrs.items()}
+                if "srcdoc" in attributes:
+                    self._inner(attributes["srcdoc"]).check(attributes["srcdoc"])
                 if self._is_live(tag, attributes):
                     raise StillLiveError(
                         f"A <{tag}> would be live although it must be held back.",
@@ -401,7 +409,8 @@ class _Rewriting:
     def _is_live(self, tag: str, attributes: Mapping[str, str]) -> bool:
         names = fetching(tag, attributes)
         if tag == "script":
-            if not lives(attributes.get("type")):
+            moved = {"href", "xlink:href"}.isdisjoint(attributes)
+            if not lives(attributes.get("type")) and moved:
                 return False
         elif not any(name in attributes for name in names):
             return False

@@ -147,8 +147,8 @@ class Visit:
         if pages.is_page(types) or (status == 304 and self.asks_for_page):
             kind = [h for h in given if h[0].lower() == b"content-type"]
             _, _, ours = self.banner(self.visitor.notice.languages[0])
-            return [*self._page_headers(self._checked(given), ours), *kind]
-        return self._checked(given)
+            return [*self._page_headers(self._checked(given, page=True), ours), *kind]
+        return self._checked(given, page=False)
 
     def page(
         self, status: int, headers: Iterable[Header], raw: bytes
@@ -163,12 +163,15 @@ class Visit:
         try:
             raw_page = self._plain(raw, values_of(given).get("content-encoding", []))
             if not pages.is_page(types) and not pages.looks_like_page(raw_page):
-                return self._checked(given), raw
+                return self._checked(given, page=False), raw
             if status == 206:
                 raise PageError("A part of a page cannot be rewritten.")
             html = pages.decode(raw_page, types[0] if types else "")
-            found = self._language(html)
-            head, body, ours = self.banner(found)
+            notice = self.visitor.notice
+            language = _known(language_of(html), notice)
+            # Only where the page does not say does its language depend on the visitor.
+            varied = [] if language else [(b"vary", b"Accept-Language")]
+            head, body, ours = self.banner(language or self._wished_language())
             out = rewrite_page(
                 html,
                 self.visitor.plan,
@@ -182,7 +185,8 @@ class Visit:
             raise PageError(f"A page cannot be read: {type(error).__name__}.") from None
         sent = pages.encode(out)
         return [
-            *self._page_headers(self._checked(given), ours),
+            *self._page_headers(self._checked(given, page=True), ours),
+            *varied,
             # One that is XML would need a banner in XML; and we read it as HTML.
             (b"content-type", b"text/html; charset=utf-8"),
             (b"content-length", str(len(sent)).encode()),
@@ -202,18 +206,18 @@ class Visit:
                     raise PageError("A page is compressed in a way that is not read.")
         return raw
 
-    def _language(self, html: str) -> str:
-        """The page's own language, else the visitor's, else the notice's first."""
+    def _wished_language(self) -> str:
+        """The first of the visitor's languages that the notice has, else its first."""
         notice = self.visitor.notice
-        said = [language_of(html)]
         accepted = ",".join(self.request.get("accept-language", ()))
-        said += [part.partition(";")[0].strip() for part in accepted.split(",")]
-        for tag in said:
-            if {tag.lower(), tag.lower().split("-")[0]} & set(notice.languages):
-                return notice.language_for(tag)
+        # LIMIT: by order, as browsers write them; weights (`q=`) are not sorted.
+        for part in accepted.split(","):
+            found = _known(part.partition(";")[0].strip(), notice)
+            if found:
+                return found
         return notice.languages[0]
 
-    def _checked(self, headers: Iterable[Header]) -> list[Header]:
+    def _checked(self, headers: Iterable[Header], *, page: bool) -> list[Header]:
         """Without the cookies and links that may not pass; with what expires others."""
         visitor, kept = self.visitor, list[Header]()
         verdicts = visitor.plan.verdicts
@@ -234,7 +238,8 @@ class Visit:
                     pass
             kept.append((name, text.encode("latin-1")))
         expired = cookies.deletions(self._cookie, self.host, visitor.notice, verdicts)
-        if expired or visitor.consulted:
+        personal = page and visitor.plan.mode is Mode.PERSONAL
+        if personal or expired or visitor.consulted:
             kept = _private(kept)
         return [*kept, *((b"set-cookie", e.encode("latin-1")) for e in expired)]
 
@@ -255,9 +260,13 @@ class Visit:
                 amended = policy.amended(value.decode("latin-1"), ours)
                 value = amended.encode("latin-1")
             kept.append((header[0], value))
-        kept.append((b"vary", b"Accept-Language"))
-        personal = self.visitor.plan.mode is Mode.PERSONAL
-        return _private(kept) if personal else kept
+        return kept
+
+
+def _known(tag: str, notice: Notice) -> str:
+    """The notice's language for a tag such as `fr-CA`; empty if it has none."""
+    ours = {tag.lower(), tag.lower().partition("-")[0]} & set(notice.languages)
+    return notice.language_for(tag) if ours else ""
 
 
 def _both_tags(tag: bytes) -> bytes:

@@ -72,6 +72,11 @@ class Running:
         return self._sequencer
 
     @property
+    def is_alive(self) -> bool:
+        """Whether it takes answers, in whichever loop."""
+        return self._sequencer is not None
+
+    @property
     def is_here(self) -> bool:
         """Whether it runs in the present event loop."""
         return self._loop is asyncio.get_running_loop()

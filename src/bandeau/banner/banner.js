@@ -47,10 +47,12 @@ const keep = () => {
 
 /** 32 hexadecimal digits, time-ordered: 48 bits of milliseconds, then chance. */
 const newKey = () =>
-  `0${Date.now().toString(16)}${Array.from(
-    crypto.getRandomValues(new Uint8Array(20)),
-    (octet) => (octet & 15).toString(16),
-  ).join("")}`;
+  crypto
+    .getRandomValues(new Uint8Array(20))
+    .reduce(
+      (key, octet) => key + (octet & 15).toString(16),
+      `0${Date.now().toString(16)}`,
+    );
 
 // --- Sending: an answer waits in the browser until the collector has it --------------
 

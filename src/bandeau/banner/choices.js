@@ -47,7 +47,7 @@ export const writeCookie = ({ notice, day, letters, subject, services }) =>
  * @returns {string}
  */
 export const withService = (services, service) =>
-  `${services}~${service}:y`.replace(/^.*?(?=~.{0,68}$)/, "");
+  `${services}~${service}:y`.slice(-69).replace(/^[^~]*/, "");
 
 /**
  * Say whether something that acts for these purposes, as this service, may run.

@@ -189,7 +189,9 @@ class Paper:
     async def _door(self, request: Request) -> Response:
         language = preferred_language(request.headers.get("accept-language", ""))
         return RedirectResponse(
-            f"/{language}/", 302, {"vary": "Accept-Language", "cache-control": "no-cache"}
+            f"/{language}/",
+            302,
+            {"vary": "Accept-Language", "cache-control": "no-cache"},
         )
 
     async def _slash(self, request: Request, language: str) -> Response:
@@ -381,7 +383,9 @@ class Paper:
         return RedirectResponse(f"/what-happened?lang={language}", 303)
 
     async def _happened_live(self, request: Request) -> Response:
-        since = request.headers.get("last-event-id") or request.query_params.get("since")
+        since = request.headers.get("last-event-id") or request.query_params.get(
+            "since"
+        )
         known = self._journal.last
         if since and since.isdecimal() and len(since) < 16:
             known = min(int(since), known)

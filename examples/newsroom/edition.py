@@ -16,7 +16,6 @@ HERE = Path(__file__).parent
 LANGUAGES = ("fr", "en")
 
 
-
 class Section(msgspec.Struct, frozen=True, kw_only=True):
     """A part of an article: paragraphs, and perhaps somebody's words."""
 

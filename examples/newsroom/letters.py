@@ -109,9 +109,7 @@ class Letters:
     def _write(
         self, page: deque[Comment], name: str, at: datetime, text: str, owner: str
     ) -> Comment:
-        comment = Comment(
-            number=self._next, name=name, at=at, text=text, owner=owner
-        )
+        comment = Comment(number=self._next, name=name, at=at, text=text, owner=owner)
         self._next += 1
         page.append(comment)
         return comment

@@ -138,6 +138,7 @@ STRANGERS = (
     ),
 )
 
+
 def host_of(scope: Scope) -> str:
     """The name in the `Host` header, small letters, without a port."""
     for name, value in scope["headers"]:

@@ -5,7 +5,9 @@ from typing import Any
 STRANGER = "stranger.localhost"
 
 
-def notice_toml(*, purposes: str = "", more: str = "", languages: str = '"en", "fr"') -> str:
+def notice_toml(
+    *, purposes: str = "", more: str = "", languages: str = '"en", "fr"'
+) -> str:
     """A small notice: one service per purpose, all on `*.localhost` hosts."""
     return f"""
 site = "test"

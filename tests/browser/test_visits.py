@@ -20,7 +20,10 @@ NAMES = ("audience", "social", "content", "profiling", "ads")
 
 @pytest.fixture
 def visitor(arrive: Arrive, newsroom: Newsroom) -> Visitor:
-    httpx.post(f"{newsroom.home}what-happened/clear", headers={"origin": newsroom.home.rstrip("/")})
+    httpx.post(
+        f"{newsroom.home}what-happened/clear",
+        headers={"origin": newsroom.home.rstrip("/")},
+    )
     return arrive(newsroom.home)
 
 
@@ -149,7 +152,10 @@ def test_a_withdrawal_expires_what_was_set_and_stops_what_ran(
         visitor.presses("refuse")
     visitor.page.wait_for_load_state("load")
     visitor.waits_until_sent()
-    httpx.post(f"{newsroom.home}what-happened/clear", headers={"origin": newsroom.home.rstrip("/")})
+    httpx.post(
+        f"{newsroom.home}what-happened/clear",
+        headers={"origin": newsroom.home.rstrip("/")},
+    )
     visitor.visits("fr/").visits(ARTICLE)
     visitor.page.wait_for_timeout(300)
 

@@ -32,9 +32,11 @@ class Visitor:
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on(
             "console",
-            lambda line: self.troubles.append(line.text)
-            if "Content Security Policy" in line.text
-            else None,
+            lambda line: (
+                self.troubles.append(line.text)
+                if "Content Security Policy" in line.text
+                else None
+            ),
         )
         return page
 
@@ -127,7 +129,9 @@ class Visitor:
 
     def strangers_asked(self) -> list[str]:
         """Every request to a host that is not the site's own."""
-        own = re.compile(r"https?://(localhost|127\.0\.0\.1)(:\d+)?/|data:|about:|blob:")
+        own = re.compile(
+            r"https?://(localhost|127\.0\.0\.1)(:\d+)?/|data:|about:|blob:"
+        )
         return [url for url in self.seen if not own.match(url)]
 
     def waits_until_sent(self) -> None:

@@ -82,7 +82,8 @@ const eraseCookie = (name) => {
   const ends = ["", "/", ";secure", "/;secure", "/;secure;partitioned"];
   for (const domain of ["", ...labels.map((_, n) => labels.slice(n).join("."))])
     for (const path of steps.map((_, n) => steps.slice(0, n + 1).join("/")))
-      // biome-ignore lint/suspicious/noDocumentCookie: cookieStore is not everywhere
-      for (const end of ends)
+      for (const end of ends) {
+        // biome-ignore lint/suspicious/noDocumentCookie: cookieStore is not everywhere
         document.cookie = `${name}=;max-age=0;domain=${domain};path=${path}${end}`;
+      }
 };

@@ -101,7 +101,9 @@ def settings_page(
 ) -> str:
     """The settings as a page of their own, which needs no script."""
     context = _context(notice, language, choice, endpoint)
-    return _template("settings.html").render(context, back=back, style=_page_style(notice))
+    return _template("settings.html").render(
+        context, back=back, style=_page_style(notice)
+    )
 
 
 def policy_page(notice: Notice, language: str, *, endpoint: str = ENDPOINT) -> str:
@@ -121,7 +123,7 @@ def _page_style(notice: Notice) -> str:
 
 
 @cache
-def _template(name: str) -> Any:  # noqa: ANN401 - Jinja's templates make their own types
+def _template(name: str) -> Any:
     return _templates.get_template(name)
 
 
@@ -208,7 +210,9 @@ def _facts(
 
 def _tight(markup: str) -> str:
     """Drop the line breaks of the templates; texts are on one line."""
-    return "".join(line.strip() if line.startswith(" ") else line for line in markup.splitlines())
+    return "".join(
+        line.strip() if line.startswith(" ") else line for line in markup.splitlines()
+    )
 
 
 def _steps(markup: str) -> str:

@@ -21,7 +21,7 @@ _CARRY_CALL = "carry(said, notice.earlier[said.notice], silence)"
 
 def source(name: str) -> str:
     """The text of a file next to this one."""
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files("bandeau.banner").joinpath(name).read_text(encoding="utf-8")
 
 
 def script(notice: Mapping[str, object]) -> str:

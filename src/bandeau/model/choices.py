@@ -57,7 +57,12 @@ def silent(notice: Notice) -> Choice:
 
 
 def choice_of(
-    cookie: str, notice: Notice, earlier: Sequence[Notice], *, now: datetime, months: int
+    cookie: str,
+    notice: Notice,
+    earlier: Sequence[Notice],
+    *,
+    now: datetime,
+    months: int,
 ) -> Choice:
     """Read a choice cookie as a choice about the present notice.
 

@@ -22,7 +22,9 @@ from bandeau.model.services import KINDS, SERVICE_ID, Service, Trace
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class PurposeDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PurposeDraft(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """A purpose: one of the defaults by its id alone, or the site's own with words."""
 
     id: Text
@@ -41,7 +43,9 @@ class TraceDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     path: str = "/"
 
 
-class ServiceDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ServiceDraft(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """A service, its hosts, and what it leaves on a device."""
 
     id: Text
@@ -173,16 +177,16 @@ def freeze(draft: Draft, catalogues: Mapping[str, Mapping[str, str]]) -> Notice:
 # --- the shape: keys and types ------------------------------------------------------
 
 
-def _mended(value: object, kind: Any, place: str, mistakes: list[Mistake]) -> object:  # noqa: ANN401 - a type form has no type yet
+def _mended(value: object, kind: Any, place: str, mistakes: list[Mistake]) -> object:
     """Walk a decoded table beside the type it should have.
 
     Each mistake is noted once; what comes back has something harmless in its place, so
     that the rest can still be read and judged.
     """
-    info = msgspec.inspect.type_info(kind)
-    if isinstance(info, msgspec.inspect.StructType) and isinstance(value, dict):
-        return _mended_keys(cast("dict[str, object]", value), info, place, mistakes)
-    if isinstance(info, msgspec.inspect.ListType) and isinstance(value, list):
+    form = msgspec.inspect.type_info(kind)
+    if isinstance(form, msgspec.inspect.StructType) and isinstance(value, dict):
+        return _mended_keys(cast("dict[str, object]", value), form, place, mistakes)
+    if isinstance(form, msgspec.inspect.ListType) and isinstance(value, list):
         return [
             _mended(entry, kind.__args__[0], f"{place}[{index}]", mistakes)
             for index, entry in enumerate(cast("list[object]", value))
@@ -197,11 +201,11 @@ def _mended(value: object, kind: Any, place: str, mistakes: list[Mistake]) -> ob
 
 def _mended_keys(
     table: dict[str, object],
-    info: msgspec.inspect.StructType,
+    form: msgspec.inspect.StructType,
     place: str,
     mistakes: list[Mistake],
 ) -> dict[str, object]:
-    fields = {field.name: field for field in msgspec.structs.fields(info.cls)}
+    fields = {field.name: field for field in msgspec.structs.fields(form.cls)}
     mended: dict[str, object] = {}
     for key, value in table.items():
         below = f"{place}.{key}" if place else key
@@ -228,13 +232,14 @@ def _unknown_key(key: str, place: str, known: Iterable[str]) -> Mistake:
     return Mistake(place=place, problem="There is no such key.", hint=right)
 
 
-def _harmless(kind: Any) -> object:  # noqa: ANN401 - a type form has no type yet
+def _harmless(kind: Any) -> object:
     """A value of a type that says nothing."""
-    info = msgspec.inspect.type_info(kind)
-    if isinstance(info, msgspec.inspect.StructType):
-        required = (f for f in msgspec.structs.fields(info.cls) if f.required)
+    form = msgspec.inspect.type_info(kind)
+    if isinstance(form, msgspec.inspect.StructType):
+        required = (f for f in msgspec.structs.fields(form.cls) if f.required)
         return {field.name: _harmless(field.type) for field in required}
-    for harmless in ([], {}, 0, "x"):
+    nothings: tuple[object, ...] = ([], {}, 0, "x")
+    for harmless in nothings:
         try:
             msgspec.convert(harmless, kind)
         except msgspec.ValidationError:
@@ -307,7 +312,9 @@ def _site(
 
 
 # A name, with or without a leading `*.`; an IPv4 address is one too.
-_HOST = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_HOST = re.compile(
+    r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+)
 
 
 def _host_mistake(host: str, place: str) -> Iterator[Mistake]:
@@ -539,9 +546,7 @@ def _look_mistakes(look: Look) -> Iterator[Mistake]:
                 hint=f"One of {', '.join(choices)}.",
             )
     if not 0 <= look.radius <= _ROUNDEST:
-        yield Mistake(
-            place="look.radius", problem=f"From 0 to {_ROUNDEST}, in pixels."
-        )
+        yield Mistake(place="look.radius", problem=f"From 0 to {_ROUNDEST}, in pixels.")
     for name, ground in (("accent", _LIGHT), ("accent_dark", _DARK)):
         colour: str = getattr(look, name)
         if not colour:
@@ -614,7 +619,10 @@ def _service(service: ServiceDraft, draft: Draft) -> Service:
                 domain=trace.domain,
                 path=trace.path,
             )
-            for kind, traces in (("cookie", service.cookies), ("local", service.storage))
+            for kind, traces in (
+                ("cookie", service.cookies),
+                ("local", service.storage),
+            )
             for trace in traces
         ),
     )

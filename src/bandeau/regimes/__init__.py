@@ -8,11 +8,11 @@ from bandeau.model.answers import Answer
 from bandeau.model.choices import Choice, day_after_months, day_number, silent
 from bandeau.model.notices import Notice
 from bandeau.model.services import Service
+from bandeau.model.signals import Signals
 from bandeau.regimes.france import FRANCE
 from bandeau.regimes.gdpr import GDPR
 from bandeau.regimes.strictest import STRICTEST
 from bandeau.regimes.table import Regime, Verdict
-from bandeau.model.signals import Signals
 
 _EU = "AT BE BG CY CZ DE DK EE ES FI GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
 

@@ -1,4 +1,5 @@
 """France, the base profile: loi 78-17 art. 82, CNIL 2020-091 and 2020-092."""
+
 from bandeau.model.answers import Answer
 from bandeau.regimes.table import Months, Regime, Verdict
 

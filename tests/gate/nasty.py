@@ -188,7 +188,10 @@ def pages() -> list[str]:
     """All of them, each as a whole document, each asking under its own name."""
     bodies = [*_TAGS, *_HIDING]
     documents = [
-        *(f"<!doctype html><html><body><p>x</p>{body}</body></html>" for body in bodies),
+        *(
+            f"<!doctype html><html><body><p>x</p>{body}</body></html>"
+            for body in bodies
+        ),
         *(f"<!doctype html><title>x</title>{body}" for body in bodies[::3]),
         *(f"<!doctype html>\r\n<head>{body}" for body in bodies[1::4]),
         *_FRAMES,

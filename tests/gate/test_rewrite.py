@@ -46,7 +46,9 @@ def test_any_text_stays_as_it_is(html: str) -> None:
 
 @pytest.mark.parametrize("plan", NOT_ACCEPTING)
 def test_only_what_is_held_back_is_touched(plan: Plan) -> None:
-    before = "<!doctype html>\r\n<p CLASS=a>&eacute;&amp<img src=x.png alt='&quot;'>\r\n"
+    before = (
+        "<!doctype html>\r\n<p CLASS=a>&eacute;&amp<img src=x.png alt='&quot;'>\r\n"
+    )
     after = "</P ><script>if (a<b) '<img src=//stranger.test>'</script>\r\n"
 
     out = gated(f"{before}<img src=//ads.test/1 alt='x'>{after}", plan)
@@ -178,8 +180,14 @@ def test_one_mode_sends_everybody_the_same_bytes() -> None:
             "<head>[H]</head><body class=x>\n<a class=s href=#main>Skip</a>[B]<p>y",
         ),
         ("<head></head><body><a href=#m>Skip<p>y", None),
-        ("<body><a href=/x>Not a skip link</a>", "[H]<body>[B]<a href=/x>Not a skip link</a>"),
-        ("<!doctype html><title>x</title><p>y", "<!doctype html>[H]<title>x</title>[B]<p>y"),
+        (
+            "<body><a href=/x>Not a skip link</a>",
+            "[H]<body>[B]<a href=/x>Not a skip link</a>",
+        ),
+        (
+            "<!doctype html><title>x</title><p>y",
+            "<!doctype html>[H]<title>x</title>[B]<p>y",
+        ),
         (
             "<html><head><template><div></div></template></head><p>y",
             "<html><head>[H]<template><div></div></template></head>[B]<p>y",

@@ -56,17 +56,21 @@ const newKey = () =>
 
 // --- Sending: an answer waits in the browser until the collector has it --------------
 
-/** @type {Record<string, string>} What waits, by time; shared by all tabs. */
-let box = {};
-try {
-  box = localStorage || box;
-} catch {
-  // Without storage an answer waits as long as the page lives.
-}
+/** @type {any} What waits, by time: one for all tabs, untouched before an answer. */
+let box;
 let pause = 500;
 
-/** One after the other; where the collector is down, again later, less and less often. */
-const send = async () => {
+/**
+ * One after the other; where the collector is down, again later, less and less often.
+ * @param {Record<string, string>} more What is to be sent as well.
+ */
+const send = async (more = {}) => {
+  try {
+    box = Object.assign(box || localStorage, more);
+  } catch {
+    // Without storage, or without room, an answer waits as long as the page lives.
+    box = { ...box, ...more };
+  }
   const key = Object.keys(box)
     .sort()
     .find((name) => /^bandeau\d/.test(name));
@@ -75,7 +79,7 @@ const send = async () => {
     const { status } = await fetch(`${notice.endpoint}/choice`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: box[key] || "",
+      body: box[key],
       keepalive: true,
     });
     if (status > 499) throw status;
@@ -208,21 +212,16 @@ const answer = (via, letters, services = "") => {
   keep();
   dialog().close();
   obey(before);
-  const key = `bandeau${Date.now()}`;
-  const body = JSON.stringify({
-    notice: digest,
-    request: newKey(),
-    via: before.subject && !yes ? "withdrawal" : via,
-    answers: bandeau.answers,
-    services,
-    subject: subject || before.subject,
+  send({
+    [`bandeau${Date.now()}`]: JSON.stringify({
+      notice: digest,
+      request: newKey(),
+      via: before.subject && !yes ? "withdrawal" : via,
+      answers: bandeau.answers,
+      services,
+      subject: subject || before.subject,
+    }),
   });
-  try {
-    box[key] = body;
-  } catch {
-    box = { [key]: body };
-  }
-  send();
 };
 
 /**
@@ -310,7 +309,6 @@ on("focusin", ({ target }) => {
 on("change", ({ target }) => target.removeAttribute("data-unanswered"));
 on("pageshow", readAgain);
 on("storage", readAgain);
-on("online", send);
 on("DOMContentLoaded", () => {
   show();
   wakeAll();
@@ -318,4 +316,4 @@ on("DOMContentLoaded", () => {
 new MutationObserver(wakeAll).observe(root, { childList: true, subtree: true });
 show();
 wakeAll();
-send();
+if (choice !== silence) send();

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-import brotli
 import msgspec
 import typer
 
-from bandeau.banner.render import ENDPOINT, bundle
 from bandeau.cli.options import (
     CountryOption,
     JsonOption,
@@ -24,6 +22,7 @@ from bandeau.model.notices import Notice, decode_notice
 from bandeau.regimes import choice_months, regime_for
 
 FILE_NAME = "banner.js"
+ENDPOINT = "/bandeau"
 
 
 class Weight(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +33,8 @@ class Weight(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def weight(body: bytes) -> Weight:
+    import brotli
+
     return Weight(raw=len(body), brotli=len(brotli.compress(body, quality=11)))
 
 
@@ -46,6 +47,9 @@ def script(
     endpoint: str = ENDPOINT,
 ) -> bytes:
     """All that a site without a gate puts into its pages, for one language."""
+    # The renderer costs a third of a second, which other commands need not wait for.
+    from bandeau.banner.render import bundle
+
     months = choice_months(notice, regime_for(country))
     return bundle(
         notice, language, earlier=earlier, months=months, endpoint=endpoint

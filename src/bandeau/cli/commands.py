@@ -1,6 +1,5 @@
 """Every command, in the order in which a site meets them, and what an error looks like."""
 
-from importlib.metadata import version
 from typing import Annotated, Any, Final
 
 import typer
@@ -14,8 +13,14 @@ _MISCONFIGURED: Final = 2
 _FAILED: Final = 1
 
 
+_ORDER: Final = ("notice", "banner", "serve", "records")
+
+
 class _Commands(TyperGroup):
     """Prints what we raise on purpose; whatever else is raised is a mistake of ours."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=_ORDER.index)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -39,6 +44,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print_line(f"bandeau {version('bandeau')}")
         raise typer.Exit
 

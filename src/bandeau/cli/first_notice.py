@@ -13,7 +13,6 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 import typer
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bandeau.cli.options import write
 from bandeau.cli.terminal import listed, print_error, print_line
@@ -306,6 +305,9 @@ def _id(text: str) -> str:
 
 
 def _template() -> Any:
+    # Costs the start of every command, and serves one.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("bandeau", "cli"),
         autoescape=False,  # noqa: S701 - TOML, in which `quoted` escapes

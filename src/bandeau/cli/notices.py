@@ -18,7 +18,6 @@ from bandeau.cli.options import (
     published_notice,
 )
 from bandeau.cli.terminal import (
-    console,
     counted,
     instant,
     listed,
@@ -354,4 +353,4 @@ def _print_service(service: Service, notice: Notice) -> None:
         )
     if service.traces:
         table.show_header = False
-        console().print(table)
+        print_table(table)

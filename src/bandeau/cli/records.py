@@ -202,10 +202,10 @@ def _print_counts(tallies: Sequence[Tally], first: int, days: int) -> None:
     totals = _totals(tallies)
     every = sum(totals.values())
     width = -(-days // _LONGEST_LINE)
-    span = "a day" if width == 1 else f"{width} days"
+    each = "each day" if width == 1 else f"each {width} days"
     since = f"{counted(days, 'day')}, since {_date(first)}"
     table = new_table(
-        since, "count", "share", f"per {span}", numbers=("count", "share")
+        since, "count", "share", each, numbers=("count", "share")
     )
     for kind in (*KINDS, "all"):
         counts = [0] * -(-days // width)

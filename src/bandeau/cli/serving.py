@@ -187,6 +187,7 @@ def _run(application: Any, door: socket.socket, lines: Sequence[str]) -> None:
                     print_line(line)
                 sys.stdout.flush()
 
+    screen = console(stderr=True)
     server = Server(
         uvicorn.Config(
             application,
@@ -197,7 +198,7 @@ def _run(application: Any, door: socket.socket, lines: Sequence[str]) -> None:
             server_header=False,
             # Nobody's word about addresses is believed here, and nobody's is needed.
             proxy_headers=False,
-            use_colors=console(stderr=True).color_system is not None,
+            use_colors=screen.is_terminal and not screen.no_color,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )

@@ -39,7 +39,15 @@ def print_line(*parts: str | tuple[str, str]) -> None:
 
 
 def print_table(table: Table) -> None:
-    console().print(table)
+    screen = console()
+    if screen.is_terminal:
+        screen.print(table)
+        return
+    # Rich fills the last column with spaces, which are only in the way of a pipe.
+    with screen.capture() as drawn:
+        screen.print(table)
+    for line in drawn.get().splitlines():
+        screen.print(Text(line.rstrip()))
 
 
 def print_note(text: str) -> None:

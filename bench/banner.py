@@ -64,10 +64,17 @@ def main() -> None:
         with _served(Path(folder)) as home, sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=program,
-                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+                args=[
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-background-networking",
+                ],
             )
             rounds = [
-                {name: _measured(browser, home + name, page) for name, page in pages.items()}
+                {
+                    name: _measured(browser, home + name, page)
+                    for name, page in pages.items()
+                }
                 for _ in range(options.rounds)
             ]
             browser.close()
@@ -91,7 +98,10 @@ class _Page:
 def _pages(folder: Path, *, peers: bool) -> dict[str, _Page]:
     toml = (ROOT / "examples/newsroom/notice.toml").read_bytes()
     ours = bundle(read_notice(toml, catalogues()), "fr", months=6)
-    marks = {"button": "[data-bandeau-action=refuse]", "banner": "[data-bandeau=banner]"}
+    marks = {
+        "button": "[data-bandeau-action=refuse]",
+        "banner": "[data-bandeau=banner]",
+    }
     (folder / "alone.js").write_bytes(ours.standalone)
     pages = {
         "bare": _write(folder, "bare", "", ""),
@@ -121,7 +131,15 @@ def _peers(folder: Path) -> dict[str, _Page]:
     if npm is None:
         print("No npm here: the peers are left out.", file=sys.stderr)
         return {}
-    command = [npm, "install", "--silent", "--no-audit", "--prefix", str(folder), *PEERS]
+    command = [
+        npm,
+        "install",
+        "--silent",
+        "--no-audit",
+        "--prefix",
+        str(folder),
+        *PEERS,
+    ]
     subprocess.run(command, check=True, capture_output=True)
     modules = folder / "node_modules"
     vanilla, orejime = modules / "vanilla-cookieconsent/dist", modules / "orejime/dist"
@@ -146,7 +164,12 @@ def _peers(folder: Path) -> dict[str, _Page]:
             f"language:{{default:'fr',translations:{{fr:{{{texts}}}}}}}}}))</script>"
         )
         found["vanilla"] = _write(
-            folder, "vanilla", head, "", button="[data-role=necessary]", banner="#cc-main .cm"
+            folder,
+            "vanilla",
+            head,
+            "",
+            button="[data-role=necessary]",
+            banner="#cc-main .cm",
         )
         found["vanilla"].weight = sum(_weight(f.read_bytes()) for f in (script, style))
     scripts = sorted(orejime.glob("orejime-standard-fr.js"))
@@ -179,7 +202,9 @@ def _measured(browser: Browser, url: str, page: _Page) -> dict[str, float]:
     if page.banner:
         tab.wait_for_selector(page.banner, state="visible", timeout=10_000)
     tab.wait_for_timeout(300)
-    metrics = {m["name"]: m["value"] for m in tools.send("Performance.getMetrics")["metrics"]}
+    metrics = {
+        m["name"]: m["value"] for m in tools.send("Performance.getMetrics")["metrics"]
+    }
     found = {
         "script": metrics["ScriptDuration"] * 1000,
         "paint": tab.evaluate(FIRST_PAINT),
@@ -198,15 +223,22 @@ def _served(folder: Path) -> Iterator[str]:
     """The folder on a free port, compressed answers left out: weights are computed."""
     types = {".js": b"text/javascript", ".css": b"text/css"}
 
-    async def app(scope: Any, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
+    async def app(
+        scope: Any, receive: Callable[[], Any], send: Callable[[Any], Any]
+    ) -> None:
         if scope["type"] != "http":
             return
         wanted = folder / scope["path"].lstrip("/")
         kind = types.get(wanted.suffix, b"text/html; charset=utf-8")
         body = wanted.read_bytes() if wanted.is_file() else b""
-        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        headers = [
+            (b"content-type", kind),
+            (b"content-length", str(len(body)).encode()),
+        ]
         status = 200 if wanted.is_file() else 404
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send(
+            {"type": "http.response.start", "status": status, "headers": headers}
+        )
         await send({"type": "http.response.body", "body": body})
 
     config = uvicorn.Config(app, port=0, log_level="error", lifespan="off")
@@ -222,7 +254,9 @@ def _served(folder: Path) -> Iterator[str]:
 
 
 def _print(pages: dict[str, _Page], rounds: list[dict[str, dict[str, float]]]) -> None:
-    table = Table(title=f"The banner in a page, processor {SLOWER} times slower, medians")
+    table = Table(
+        title=f"The banner in a page, processor {SLOWER} times slower, medians"
+    )
     for column in ("page", "brotli, bytes", "script, ms", "first paint, ms", "shift"):
         table.add_column(column, justify="right")
     table.add_column("refuse to gone, ms (frames)", justify="right")

@@ -81,10 +81,14 @@ _TAGS = [
     "<svg><image xlink:href=//@/{n} /></svg>",
     "<svg><script href=https://@/{n}></script></svg>",
     "<svg><script xlink:href='//@/{n}'/></svg>",
-    "<svg><filter id=f><feImage href=//@/{n} /></filter>"
-    "<rect width=9 height=9 filter=url(#f) /></svg>",
-    "<svg><image><animate attributeName=href values='//@/{n};//@/{n}b' dur=1s />"
-    "</image></svg>",
+    (
+        "<svg><filter id=f><feImage href=//@/{n} /></filter>"
+        "<rect width=9 height=9 filter=url(#f) /></svg>"
+    ),
+    (
+        "<svg><image><animate attributeName=href values='//@/{n};//@/{n}b' dur=1s />"
+        "</image></svg>"
+    ),
     "<svg><image><set attributeName=href to=//@/{n} /></image></svg>",
     "<noscript><img src=https://@/{n}></noscript>",
     "<noscript><link rel=stylesheet href=//@/{n}></noscript>",
@@ -130,8 +134,10 @@ _HIDING = [
     "<svg></p><style><a id='</style><img src=//@/{n}>'>",
     "<math><style><img src=//@/{n}></style></math>",
     "<math><mtext><table><mglyph><style><!--</style><img title='--><img src=//@/{n}>'>",
-    "<math><annotation-xml encoding=text/html><style><img src=//@/{n}></style>"
-    "<img src=//@/{n}>",
+    (
+        "<math><annotation-xml encoding=text/html><style><img src=//@/{n}></style>"
+        "<img src=//@/{n}>"
+    ),
     "<math><mi><svg><style><img src=//@/{n}></style>",
     "<svg><foreignObject><math><mi><svg><style><img src=//@/{n}></style>",
     "<style/><img src=//@/{n}></style><img src=//@/{n}>",

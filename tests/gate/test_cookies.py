@@ -56,7 +56,7 @@ def test_what_is_accepted_is_set_and_what_is_undeclared_never() -> None:
 
 @pytest.mark.parametrize("plan", [refusing, silent, objecting])
 def test_the_application_does_not_read_what_was_refused(plan: Plan) -> None:
-    cookie = "sid=1; _count=2; bandeau=3;watched=4; nobody=5; x"
+    cookie = "sid=1; _count=2; bandeau=3; watched=4; nobody=5; x"
 
     assert "sid=1; bandeau=3; nobody=5; x" == without_refused(
         cookie, NOTICE, plan.verdicts

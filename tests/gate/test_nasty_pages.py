@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from types import TracebackType
+from typing import Self
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -59,7 +60,7 @@ class Web:
         self.stranger = ThreadingTCPServer(("127.0.0.1", 0), Stranger)
         self.own.daemon_threads = self.stranger.daemon_threads = True
 
-    def __enter__(self) -> "Web":
+    def __enter__(self) -> Self:
         for server in (self.own, self.stranger):
             threading.Thread(target=server.serve_forever, daemon=True).start()
         return self
@@ -89,8 +90,10 @@ def browser(chromium: str, web: Web) -> Iterator[Browser]:
             executable_path=chromium,
             args=[
                 "--no-sandbox",
-                f"--host-resolver-rules=MAP {OWN}:80 127.0.0.1:{own},"
-                f"MAP * 127.0.0.1:{stranger}",
+                (
+                    f"--host-resolver-rules=MAP {OWN}:80 127.0.0.1:{own},"
+                    f"MAP * 127.0.0.1:{stranger}"
+                ),
             ],
         )
         yield running

@@ -18,13 +18,17 @@ OURS = Inlined(("'sha256-S'",), ("'sha256-T'",))
         ),
         (
             "default-src 'self'",
-            "default-src 'self'; script-src 'self' 'sha256-S'; "
-            "style-src 'self' 'sha256-T'",
+            (
+                "default-src 'self'; script-src 'self' 'sha256-S'; "
+                "style-src 'self' 'sha256-T'"
+            ),
         ),
         (
             "default-src 'none'",
-            "default-src 'none'; script-src 'sha256-S'; style-src 'sha256-T'; "
-            "connect-src 'self'",
+            (
+                "default-src 'none'; script-src 'sha256-S'; style-src 'sha256-T'; "
+                "connect-src 'self'"
+            ),
         ),
         # 'unsafe-inline' is in force: a hash would switch it off.
         ("script-src 'self' 'unsafe-inline'", "script-src 'self' 'unsafe-inline'"),

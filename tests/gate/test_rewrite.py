@@ -64,13 +64,17 @@ def test_only_what_is_held_back_is_touched(plan: Plan) -> None:
     [
         (
             "<script async src=https://counter.test/c.js></script>",
-            '<script async src="https://counter.test/c.js" data-purpose="audience"'
-            ' data-service="counter" type="text/plain"></script>',
+            (
+                '<script async src="https://counter.test/c.js" data-purpose="audience"'
+                ' data-service="counter" type="text/plain"></script>'
+            ),
         ),
         (
             "<script type=module src=/stats/x.js></script>",
-            '<script type="text/plain" src="/stats/x.js" data-purpose="audience"'
-            ' data-service="counter" data-type="module"></script>',
+            (
+                '<script type="text/plain" src="/stats/x.js" data-purpose="audience"'
+                ' data-service="counter" data-type="module"></script>'
+            ),
         ),
         (
             "<script data-purpose=audience>1</script>",
@@ -78,23 +82,31 @@ def test_only_what_is_held_back_is_touched(plan: Plan) -> None:
         ),
         (
             "<iframe src=//www.video.test/7></iframe>",
-            '<iframe data-purpose="social" data-service="video"'
-            ' data-src="//www.video.test/7"></iframe>',
+            (
+                '<iframe data-purpose="social" data-service="video"'
+                ' data-src="//www.video.test/7"></iframe>'
+            ),
         ),
         (
             "<iframe data-service=video src=//stranger.test></iframe>",
-            '<iframe data-service="video" data-purpose="social"'
-            ' data-src="//stranger.test"></iframe>',
+            (
+                '<iframe data-service="video" data-purpose="social"'
+                ' data-src="//stranger.test"></iframe>'
+            ),
         ),
         (
             "<img src=//stranger.test srcset='a.png 2x'>",
-            '<img data-purpose="unknown" data-src="//stranger.test"'
-            ' data-srcset="a.png 2x">',
+            (
+                '<img data-purpose="unknown" data-src="//stranger.test"'
+                ' data-srcset="a.png 2x">'
+            ),
         ),
         (
             "<link rel=stylesheet href=//stranger.test/a.css>",
-            '<link rel="stylesheet" data-purpose="unknown"'
-            ' data-href="//stranger.test/a.css">',
+            (
+                '<link rel="stylesheet" data-purpose="unknown"'
+                ' data-href="//stranger.test/a.css">'
+            ),
         ),
         (
             "<img data-purpose='ads nonsense' src=/own.png>",
@@ -102,8 +114,10 @@ def test_only_what_is_held_back_is_touched(plan: Plan) -> None:
         ),
         (
             "<iframe data-purpose=social data-src=//ads.test></iframe>",
-            '<iframe data-purpose="social profiling ads" data-src="//ads.test">'
-            "</iframe>",
+            (
+                '<iframe data-purpose="social profiling ads" data-src="//ads.test">'
+                "</iframe>"
+            ),
         ),
     ],
 )

@@ -84,7 +84,9 @@ def ask(
         async with httpx.AsyncClient(
             transport=transport, base_url=f"https://{OWN}"
         ) as client:
-            return await client.request(method, path, headers=sent)
+            # As browsers send them: octets, whatever a page put into a cookie.
+            octets = {name: value.encode("latin-1") for name, value in sent.items()}
+            return await client.request(method, path, headers=octets)
 
     return asyncio.run(asked())
 

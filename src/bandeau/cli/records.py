@@ -204,9 +204,7 @@ def _print_counts(tallies: Sequence[Tally], first: int, days: int) -> None:
     width = -(-days // _LONGEST_LINE)
     each = "each day" if width == 1 else f"each {width} days"
     since = f"{counted(days, 'day')}, since {_date(first)}"
-    table = new_table(
-        since, "count", "share", each, numbers=("count", "share")
-    )
+    table = new_table(since, "count", "share", each, numbers=("count", "share"))
     for kind in (*KINDS, "all"):
         counts = [0] * -(-days // width)
         for tally in tallies:

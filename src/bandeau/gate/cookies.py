@@ -94,11 +94,9 @@ def without_refused(cookie: str, notice: Notice, verdicts: Verdicts) -> str:
 
     What nobody declared stays: it may be another application's on the same host.
     """
-    return "; ".join(
-        pair
-        for name, pair in names_in(cookie)
-        if fate(name, notice, verdicts) is not Fate.REFUSED
-    )
+    pairs = list(names_in(cookie))
+    kept = [p for name, p in pairs if fate(name, notice, verdicts) is not Fate.REFUSED]
+    return cookie if len(kept) == len(pairs) else "; ".join(kept)
 
 
 def deletions(

@@ -97,7 +97,7 @@ class RunningSite:
     """An ASGI application on a free port, in a thread of its own; can be stopped."""
 
     def __init__(self, app: Any) -> None:
-        self._app = app
+        self.app = app
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
@@ -106,7 +106,7 @@ class RunningSite:
 
     def start(self) -> None:
         config = uvicorn.Config(
-            self._app,
+            self.app,
             port=self.port,
             log_level="error",
             timeout_graceful_shutdown=1,

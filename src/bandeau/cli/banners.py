@@ -86,9 +86,9 @@ def banner(
     ] = ENDPOINT,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the files that a browser receives for one language, and weigh them.
+    """Write and weigh what a browser receives in one language.
 
-    There is one: banner.js, with markup, style, script and settings. Put it on any
+    That is one file: banner.js, with markup, style, script and settings. Put it on any
     static host and `<script async src="banner.js">` into the pages. With --store, the
     answers to notices that the site published before carry over, as they do when the
     collector serves it.

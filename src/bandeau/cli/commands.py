@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from bandeau.cli import banners, notices, records, serving
-from bandeau.cli.terminal import print_error, print_line
+from bandeau.cli.terminal import print_error, print_line, spare_old_terminals
 from bandeau.errors import BandeauError, MisconfiguredError
 
 _MISCONFIGURED: Final = 2
@@ -69,6 +69,7 @@ def bandeau(
     publish`), serve it (`bandeau serve`), and read what visitors answered (`bandeau
     records`).
     """
+    spare_old_terminals()
 
 
 app.add_typer(notices.app, name="notice")

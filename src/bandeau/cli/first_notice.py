@@ -97,7 +97,11 @@ def new(
         bool, typer.Option("--force", help="Write over a file that is there.")
     ] = False,
 ) -> None:
-    """Ask a few questions and write a first notice, with comments on every part."""
+    """Ask a few questions and write a first notice.
+
+    The file has comments on every part, and no mistake that `check` would find. A
+    question that an option answers is not asked.
+    """
     if file.exists() and not force:
         raise MisconfiguredError(
             f"{file} is there already.",
@@ -201,9 +205,7 @@ def _judged(**answers: Any) -> None:
         freeze(msgspec.structs.replace(_BLANK, **answers), catalogues())
     except NoticeError as wrong:
         first = wrong.mistakes[0]
-        raise MisconfiguredError(
-            f"{first.place}: {first.problem}", hint=first.hint
-        ) from None
+        raise MisconfiguredError(first.problem, hint=first.hint) from None
 
 
 def _domains(text: str) -> list[str]:

@@ -50,9 +50,10 @@ app.command("new")(new)
 def check(
     file: NoticeFile = Path("notice.toml"), *, as_json: JsonOption = False
 ) -> None:
-    """Say every mistake in a notice, each with its place, or that there is none.
+    """Say every mistake in a notice, each with its place.
 
-    Exit code 1 where there is a mistake.
+    Exit code 1 where there is one. Where there is none, a summary: the digest that the
+    notice would have, whom it names, and how much its banner weighs.
     """
     try:
         notice = notice_in(file)

@@ -38,7 +38,12 @@ _SUBJECT_CHARACTERS: Final = 6
 # A longer sparkline does not fit on a line, so that each character stands for more days.
 _LONGEST_LINE: Final = 60
 
-_STYLES: Final = {Answer.ACCEPTED: "green", Answer.REFUSED: "red"}
+_WIDE: Final = 120
+_STYLES: Final = {
+    Answer.ACCEPTED: "green",
+    Answer.REFUSED: "red",
+    Answer.UNANSWERED: "dim",
+}
 _MARKS: Final = {Answer.ACCEPTED: "✓", Answer.REFUSED: "✗", Answer.UNANSWERED: "?"}
 
 
@@ -81,7 +86,7 @@ def records(
     ] = 30,
     as_json: JsonOption = False,
 ) -> None:
-    """Count how visitors answered, day by day, and list the newest records.
+    """Count how visitors answered; list the newest records.
 
     Times are UTC. A visitor is shown by the end of their identifier; whoever accepted
     nothing has none.
@@ -155,7 +160,7 @@ def _row(kept: KeptRecord, store: Store, asked: dict[str, Sequence[str]]) -> Row
         body = store.notice(said.notice)
         # A record outlives no notice; were one gone, its letters would still be counted.
         asked[said.notice] = (
-            decode_notice(body).asked if body else range_of(len(said.answers))
+            decode_notice(body).asked if body else _nameless(len(said.answers))
         )
     return Row(
         index=kept.index,
@@ -169,7 +174,7 @@ def _row(kept: KeptRecord, store: Store, asked: dict[str, Sequence[str]]) -> Row
     )
 
 
-def range_of(count: int) -> list[str]:
+def _nameless(count: int) -> list[str]:
     return [f"purpose {number}" for number in range(1, count + 1)]
 
 
@@ -249,31 +254,21 @@ def _print_rows(rows: Sequence[Row]) -> None:
 
 def _in_words(row: Row) -> Text:
     """`all refused`, or each answer with those who have it; accepted services by name."""
-    words = Text()
     said = set(row.answers.values())
     if len(said) == 1:
         (answer,) = said
-        words.append(f"all {answer.value}", _STYLES.get(answer, ""))
+        phrases = [Text(f"all {answer.value}", _STYLES[answer])]
     else:
-        for answer, style in _STYLES.items():
-            _append(
-                words, answer, [p for p, a in row.answers.items() if a is answer], style
-            )
-        silent = [p for p, a in row.answers.items() if a is Answer.UNANSWERED]
-        _append(words, Answer.UNANSWERED, silent, "dim")
-    if row.services:
-        for answer, style in _STYLES.items():
-            _append(
-                words,
-                answer,
-                [s for s, a in row.services.items() if a is answer],
-                style,
-            )
-    return words
+        phrases = _phrases(row.answers)
+    # On a narrow terminal, a line for each is easier to read than one that is broken.
+    between = "  " if console().width >= _WIDE else "\n"
+    return Text(between).join([*phrases, *_phrases(row.services)])
 
 
-def _append(words: Text, answer: Answer, names: Sequence[str], style: str) -> None:
-    if not names:
-        return
-    mark = _MARKS[answer] if _speaks_unicode() else answer.value
-    words.append(f"{'  ' if words else ''}{mark} {', '.join(names)}", style)
+def _phrases(answers: Mapping[str, Answer]) -> list[Text]:
+    marks = _MARKS if _speaks_unicode() else {answer: answer.value for answer in Answer}
+    return [
+        Text(f"{marks[answer]} {', '.join(names)}", style)
+        for answer, style in _STYLES.items()
+        if (names := [name for name, said in answers.items() if said is answer])
+    ]

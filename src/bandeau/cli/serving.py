@@ -69,9 +69,9 @@ def serve(
         ),
     ] = "",
 ) -> None:
-    """Take visitors' answers and serve the banner, until Ctrl-C or SIGTERM.
+    """Take visitors' answers and serve the banner.
 
-    With --site, the application's pages are served too: what was not accepted is held
+    Until Ctrl-C or SIGTERM, which end it well. With --site, the application's pages are served too: what was not accepted is held
     back in them, and the banner is put in. Another web server passes /bandeau/ and
     /.well-known/gpc.json on to this one.
     """
@@ -88,7 +88,8 @@ def serve(
                 else:
                     lines = []
                     application = _collector(opened, regime, only)
-                _run(application, door, [f"collector: {address}/bandeau/", *lines])
+                lines = [f"collector: {address}/bandeau/", *lines]
+                _run(application, door, lines, gated=bool(site))
         finally:
             opened.close()
 
@@ -118,7 +119,7 @@ def _listening(host: str, port: int) -> Generator[socket.socket]:
     except OSError as wrong:
         problem, hint = _TROUBLE.get(
             wrong.errno or 0,
-            (f"cannot be listened on: {wrong.strerror}", "Name another with --host."),
+            (f"cannot be taken: {wrong.strerror}", "Name another with --host."),
         )
         raise MisconfiguredError(
             f"Port {port} of {host} {problem}.", hint=hint
@@ -131,6 +132,10 @@ _TROUBLE: Final = {
     errno.EADDRINUSE: (
         "is taken",
         "End what listens there, or name another with --port; 0 takes any free one.",
+    ),
+    errno.EADDRNOTAVAIL: (
+        "cannot be taken: the address is none of this machine's",
+        "Name another with --host; 127.0.0.1 is for this machine alone.",
     ),
     errno.EACCES: (
         "is for programs with more rights",
@@ -175,7 +180,9 @@ def _gated(
 # --- serving ------------------------------------------------------------------------
 
 
-def _run(application: Any, door: socket.socket, lines: Sequence[str]) -> None:
+def _run(
+    application: Any, door: socket.socket, lines: Sequence[str], *, gated: bool
+) -> None:
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -192,7 +199,8 @@ def _run(application: Any, door: socket.socket, lines: Sequence[str]) -> None:
         uvicorn.Config(
             application,
             lifespan="on",
-            ws="none",
+            # The collector has none; whether a site has is its own business.
+            ws="auto" if gated else "none",
             log_level="warning",
             access_log=False,
             server_header=False,

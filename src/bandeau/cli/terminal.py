@@ -3,8 +3,10 @@
 Everything printed goes through here. JSON is never wrapped, coloured or cut.
 """
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from typing import Final
 
 import msgspec
@@ -31,6 +33,13 @@ def console(*, stderr: bool = False) -> Console:
     if not screen.is_terminal:
         screen.width = _ENDLESS
     return screen
+
+
+def spare_old_terminals() -> None:
+    """Let a stream that does not know a character show `?` instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def print_line(*parts: str | tuple[str, str]) -> None:
@@ -63,7 +72,8 @@ def print_error(error: BandeauError) -> None:
 
 
 def print_json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    # As bytes: JSON is UTF-8, whatever the terminal's encoding is.
+    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
 def new_table(*columns: str, numbers: Sequence[str] = ()) -> Table:

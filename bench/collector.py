@@ -106,7 +106,7 @@ class Server:
         arguments = [str(self.port), "--seconds", str(seconds), *(load or self.load)]
         done = subprocess.run(
             [sys.executable, str(HERE / "load.py"), *arguments],
-            capture_output=True,
+            stdout=subprocess.PIPE,
             check=True,
         )
         found = json.loads(done.stdout)

@@ -181,7 +181,7 @@ class Strangers:
         part = stranger.parts.get(path)
         if path == "/privacy":
             part = Part(file="policy.html")
-        sets = part.sets if part else {}
+        sets: Mapping[str, int] = part.sets if part else {}
         # A name that came back is kept, as long as its owner keeps it.
         fresh = {name: age for name, age in sets.items() if name not in received}
         self._journal.add(

@@ -23,7 +23,9 @@ def test_help_lists_the_commands_as_a_site_meets_them(run: Run) -> None:
     commands = ["  notice ", "  banner ", "  serve ", "  records "]
     places = [told.index(command) for command in commands]
     assert sorted(places) == places
-    assert "..." not in told, "a first sentence is too long for the list"
+    assert "..." not in told.partition("Commands:")[2], (
+        "a first sentence is too long for the list"
+    )
 
 
 @pytest.mark.parametrize(

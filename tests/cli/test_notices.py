@@ -311,8 +311,10 @@ def test_a_beginning_that_several_have_lists_them(
     run("notice", "publish", notice_file, "--store", folder)
     both = sorted([first, read(notice_file).digest])
 
-    with closing(SqliteStore.open(folder)) as store:
-        with pytest.raises(MisconfiguredError) as refused:
-            published_notice(store, "")
+    with (
+        closing(SqliteStore.open(folder)) as store,
+        pytest.raises(MisconfiguredError) as refused,
+    ):
+        published_notice(store, "")
 
     assert f"One of {', '.join(both)}." == refused.value.hint

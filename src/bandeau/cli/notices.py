@@ -234,7 +234,7 @@ def show(
     digest: Annotated[
         str,
         typer.Argument(
-            metavar="[DIGEST]",
+            metavar="DIGEST",
             help="A digest or its beginning; without it, all are listed.",
             show_default=False,
         ),

@@ -79,10 +79,11 @@ def records(
         typer.Option(metavar="ID", help="One site. [default: all]", show_default=False),
     ] = "",
     limit: Annotated[
-        int, typer.Option(min=0, max=10_000, help="How many records to list.")
+        int,
+        typer.Option(metavar="N", min=0, max=10_000, help="How many records to list."),
     ] = 20,
     days: Annotated[
-        int, typer.Option(min=1, max=3660, help="How many days to count.")
+        int, typer.Option(metavar="N", min=1, max=3660, help="How many days to count.")
     ] = 30,
     as_json: JsonOption = False,
 ) -> None:

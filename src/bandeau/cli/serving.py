@@ -5,7 +5,6 @@ sentence. No line is logged for a request: it would hold an address.
 """
 
 import errno
-import os
 import signal
 import socket
 import sys
@@ -44,7 +43,10 @@ def serve(
     store: StoreOption,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")
+        int,
+        typer.Option(
+            metavar="N", min=0, max=65535, help="The port; 0 takes any free one."
+        ),
     ] = 8010,
     country: CountryOption = "",
     site: Annotated[
@@ -72,8 +74,9 @@ def serve(
     """Take visitors' answers and serve the banner.
 
     Until Ctrl-C or SIGTERM, which end it well. With --site, the application's pages are served too: what was not accepted is held
-    back in them, and the banner is put in. Another web server passes /bandeau/ and
-    /.well-known/gpc.json on to this one.
+    back in them, and the banner is put in.
+
+    Behind another web server, pass on /bandeau/ and /.well-known/gpc.json.
     """
     regime = regime_of(country)
     with _stoppable():
@@ -166,7 +169,8 @@ def _gated(
     from bandeau.site import Site
 
     # As `python -m` does: what lies where the command is given can be imported.
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - sys.path holds texts
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
     try:
         application: Any = import_from_string(name)
     except ImportFromStringError as wrong:

@@ -41,7 +41,7 @@ def records(newsroom: Newsroom) -> list[dict[str, object]]:
         capture_output=True,
         check=True,
     )
-    return json.loads(told.stdout)["records"]
+    return json.loads(told.stdout)["sites"][0]["newest"]
 
 
 def test_before_a_choice_nothing_reaches_anybody_but_the_exempt(

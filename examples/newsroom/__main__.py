@@ -104,7 +104,7 @@ def _gated(folder: Path, port: int) -> Callable[[ASGIApp], ASGIApp]:
     text = NOTICE.read_text("utf-8").replace(".localhost/", f".localhost:{port}/")
     notice.write_text(text, "utf-8")
     publish_file(folder, notice)
-    return lambda pages: Site(pages, store=folder, mode="personal")
+    return lambda pages: Site(pages, store=folder, mode="personal", country="FR")
 
 
 def listen(port: int) -> list[socket.socket]:

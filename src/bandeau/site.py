@@ -45,8 +45,8 @@ class Site:
     `store` is a store or where one lies; it is made by publishing a notice, never here.
     `site` is the name of the site in that store, where it has several. `mode` is
     "personal" (the server leaves out what is not accepted) or "uniform" (everybody gets
-    the same bytes). `country` says whose law holds. The application's own lifespan runs
-    inside ours, and an application without one is fine.
+    the same bytes). `country` says whose law holds; without it the strictest does. The
+    application's own lifespan runs inside ours, and one without any is fine.
 
     LIMIT: made before a server forks its workers, it would share one SQLite connection
     between processes. uvicorn and granian make it in each worker; with gunicorn, leave
@@ -59,7 +59,7 @@ class Site:
         store: Store | Path | str,
         *,
         mode: str = "personal",
-        country: str = "FR",
+        country: str = "",
         site: str | None = None,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:

@@ -212,7 +212,8 @@ def test_a_late_answer_does_not_bring_an_old_choice_back(
     visitor = arrive(times.home).visits()
     visitor.context.route("**/bandeau/choice", lambda route: route.abort())
     visitor.accepts_everything()
-    visitor.page.evaluate("bandeau.set({ads: false})")
+    with visitor.page.expect_navigation():  # a withdrawal loads the page afresh
+        visitor.page.evaluate("bandeau.set({ads: false})")
     visitor.page.wait_for_load_state("load")
 
     visitor.context.unroute("**/bandeau/choice")

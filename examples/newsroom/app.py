@@ -138,7 +138,8 @@ class Paper:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.globals.update(
+        # Jinja types its globals by its own defaults; any name may be one.
+        cast("dict[str, object]", environment.globals).update(
             articles=self._articles,
             notice=self._notice,
             strangers=STRANGERS,

@@ -15,6 +15,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -133,7 +134,7 @@ class Choices:
             raise ProblemError(wrong.problem, (*wrong.headers, *headers)) from None
         if same_origin and not _newer(sent.cookie, submission, subject):
             headers += self._cookies(site, submission, at, subject, sent)
-        when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        when = _in_words(at)
         digest = submission.terms.notice.digest
         body = f'{{"record":{record},"notice":"{digest}","at":"{when}"}}'.encode()
         headers += [*_PLAIN, (b"content-length", b"%d" % len(body))]
@@ -224,6 +225,9 @@ class Choices:
         None: the notice that it answers will say.
         """
         sites = self._running.sites
+        # The only site there is has every host.
+        if (only := sites.only) is not None:
+            return only
         return sites.of_host(host_of(sent.text(b"host"))) or sites.of_host(
             host_of_origin(sent.text(b"origin"))
         )
@@ -327,7 +331,7 @@ class Choices:
     ) -> Headers:
         """The choice cookie, and the end of every cookie that the choice refuses."""
         day = day_of(at)
-        end = day_after_months(day, site.months) * _SECONDS_A_DAY
+        end = _end(day, site.months)
         text = (
             f"{COOKIE_NAME}={submission.cookie(day, subject)}; Path=/; "
             f"Max-Age={end - at}; SameSite=Lax; Secure"
@@ -361,6 +365,20 @@ class Choices:
         return new_request_key(now_ms, os.urandom(_ENTROPY)).hex()
 
 
+# Both are asked for every choice, and change once a second and once a day.
+
+
+@lru_cache(maxsize=16)
+def _in_words(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache(maxsize=16)
+def _end(day: int, months: int) -> int:
+    """When a choice of a day has run out, in seconds."""
+    return day_after_months(day, months) * _SECONDS_A_DAY
+
+
 def _choice_cookie(cookie: str) -> str:
     """Our cookie among all of a Cookie header; of two that differ neither counts."""
     said = {
@@ -375,6 +393,8 @@ def _newer(cookie: str, submission: Submission, subject: str) -> bool:
     It keeps an answer before it sends it, and may send an old one late: that one is
     recorded, but must not bring its cookie back.
     """
+    if not cookie:
+        return False
     try:
         held = read_cookie(_choice_cookie(cookie))
     except MalformedError:

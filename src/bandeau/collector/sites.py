@@ -84,13 +84,22 @@ class Sites:
     def __iter__(self) -> Iterator[Published]:
         return iter([published for _, published in self._sites.values()])
 
+    @property
+    def only(self) -> Published | None:
+        """The site, where there is no other."""
+        if len(self._sites) != 1:
+            return None
+        ((_, published),) = self._sites.values()
+        return published
+
     def of_host(self, host: str) -> Published | None:
         """The site that has a host among its domains; the only one has every host."""
-        sites = list(self._sites.values())
-        for _, published in sites:
+        if (only := self.only) is not None:
+            return only
+        for _, published in list(self._sites.values()):
             if any(host_matches(host, domain) for domain in published.notice.domains):
                 return published
-        return sites[0][1] if len(sites) == 1 else None
+        return None
 
     def of_site(self, name: str) -> Published | None:
         return self._sites[name][1] if name in self._sites else None

@@ -36,12 +36,21 @@ _decode = msgspec.json.Decoder(dict[str, object]).decode
 class Terms:
     """One published notice, with what its visitors may answer worked out beforehand."""
 
-    __slots__ = ("answerable", "asked", "exempt", "locked", "mark", "notice")
+    __slots__ = (
+        "answerable",
+        "asked",
+        "asked_once",
+        "exempt",
+        "locked",
+        "mark",
+        "notice",
+    )
 
     def __init__(self, notice: Notice) -> None:
         self.notice = notice
         self.mark = notice.digest[:NOTICE_CHARACTERS]
         self.asked = notice.asked
+        self.asked_once = set(notice.asked)
         self.locked = {p.id for p in notice.purposes if p.locked}
         self.exempt = {s.id for s in notice.services if s.exemption}
         self.answerable = {s.id for s in notice.services} - self.exempt
@@ -233,25 +242,30 @@ def _letters(sent: object, terms: Terms | None, faults: list[Fault]) -> str:
         faults.append(Fault("answers", "This has to hold an answer to every purpose."))
         return ""
     answers = cast("dict[str, object]", sent)
+    if terms and answers.keys() == terms.asked_once:
+        letters = [_letter(answers[purpose]) for purpose in terms.asked]
+        if "" not in letters:
+            return "".join(letters)
+    # Something is wrong; what, and where?
     for purpose, answer in answers.items():
         place = f"answers.{purpose}"
-        if not isinstance(answer, str) or answer not in _LETTERS:
+        if not _letter(answer):
             faults.append(Fault(place, f"Say one of {', '.join(_LETTERS)}."))
         elif terms and purpose in terms.locked:
             faults.append(Fault(place, "This purpose is always on and is not asked."))
         elif terms and purpose not in terms.asked:
             faults.append(Fault(place, "The notice has no such purpose."))
-    if terms is None:
-        return ""
-    letters: list[str] = []
-    for purpose in terms.asked:
-        answer = answers.get(purpose)
-        if answer is None and purpose not in answers:
-            faults.append(
-                Fault(f"answers.{purpose}", "This is missing: say unanswered if so.")
-            )
-        letters.append(_LETTERS.get(answer, "-") if isinstance(answer, str) else "-")
-    return "".join(letters)
+    faults += [
+        Fault(f"answers.{purpose}", "This is missing: say unanswered if so.")
+        for purpose in (terms.asked if terms else ())
+        if purpose not in answers
+    ]
+    return ""
+
+
+def _letter(answer: object) -> str:
+    """The answer's letter; empty for what is no answer."""
+    return _LETTERS.get(answer, "") if isinstance(answer, str) else ""
 
 
 def _services(

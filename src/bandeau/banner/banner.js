@@ -9,15 +9,24 @@
 import { carry } from "./carry.js";
 import { allows, readCookie, withService, writeCookie } from "./choices.js";
 import { erase, wake } from "./held.js";
-import { notice } from "./notice.js";
+import {
+  allowText,
+  digest,
+  earlier,
+  endpoint,
+  heldText,
+  months,
+  purposes,
+} from "./notice.js";
 
 /** @typedef {import("./choices.js").Choice} Choice */
 /** @typedef {"first-layer" | "settings" | "placeholder" | "withdrawal" | "api"} Via */
 
 /** @type {Record<string, string>} */
-const WORDS = { y: "accepted", n: "refused", "-": "unanswered" };
+const WORDS = { y: "accepted", n: "refused" };
+/** @type {Record<string, string>} */
+const LETTERS = { true: "y", false: "n" };
 const root = document.documentElement;
-const { digest, purposes, months } = notice;
 
 /** @type {Choice} */
 const silence = {
@@ -32,7 +41,7 @@ const silence = {
 const readChoice = () => {
   const said = readCookie(document.cookie);
   return said && said.notice !== silence.notice
-    ? carry(said, notice.earlier[said.notice], silence)
+    ? carry(said, earlier[said.notice], silence)
     : said || silence;
 };
 
@@ -76,7 +85,7 @@ const send = async (more = {}) => {
     .find((name) => /^bandeau\d/.test(name));
   if (!key) return;
   try {
-    const { status } = await fetch(`${notice.endpoint}/choice`, {
+    const { status } = await fetch(`${endpoint}/choice`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: box[key],
@@ -108,7 +117,10 @@ const yesTo = ({ dataset }) => `~${dataset.service}:y`;
 const show = () => {
   const asked = choice.letters.includes("-");
   bandeau.answers = Object.fromEntries(
-    purposes.map((id, place) => [id, WORDS[choice.letters[place] || "-"]]),
+    purposes.map((id, place) => [
+      id,
+      WORDS[choice.letters[place] || ""] || "unanswered",
+    ]),
   );
   const banner = find("[data-bandeau=banner]");
   // The style hides the banner by this before the banner is parsed.
@@ -146,8 +158,8 @@ const stand = (frame) => {
   box.style.cssText = `--width:${width}px;--height:${height}px`;
   button.dataset.bandeauAction = "allow";
   button.value = service;
-  button.textContent = notice.allow.replace("{}", name);
-  box.append(notice.held.replace("{}", name), button);
+  button.textContent = allowText.replace("{}", name);
+  box.append(heldText.replace("{}", name), button);
   // The style hides the frame behind it, and shows it again when it goes.
   frame.before(box);
 };
@@ -168,7 +180,7 @@ let opener = null;
 /** Focus goes back to where it was, or to the top of the content; it is never lost. */
 const giveFocusBack = () => {
   const place = [opener, outside, find("main,h1") || root].find(
-    (element) => element?.getClientRects().length,
+    (element) => element?.getClientRects()[0],
   );
   // What cannot take the focus by itself says -1, and can once it is told.
   if (place.tabIndex < 0) place.tabIndex = -1;
@@ -182,8 +194,8 @@ const obey = (before) => {
     bandeau.dispatchEvent(new Event("change"));
     const withdrawn = findAll("[data-bandeau] ol li").filter((item) => {
       const marks = {
+        ...item.dataset,
         purpose: item.closest("ol>li").firstChild.dataset.bandeauPurpose,
-        service: item.dataset.service,
       };
       return mayRun(marks, before) && !mayRun(marks);
     });
@@ -275,16 +287,17 @@ const bandeau = Object.assign(new EventTarget(), {
   set: (wanted) =>
     answer(
       "api",
-      choice.letters.replace(/./g, (letter, place) => {
-        const yes = wanted[purposes[place] || ""];
-        return yes === true ? "y" : yes === false ? "n" : letter;
-      }),
+      choice.letters.replace(
+        /./g,
+        (letter, place) =>
+          LETTERS[`${wanted[purposes[place] || ""]}`] || letter,
+      ),
       choice.services,
     ),
 });
 Object.assign(window, { bandeau });
 
-/** Another tab answered, or this page comes back from the past. */
+/** Somebody else may have answered since: another tab, or a later page. */
 const readAgain = () => {
   const before = choice;
   choice = readChoice();
@@ -307,12 +320,13 @@ on("focusin", ({ target }) => {
   if (!target.closest("[data-bandeau]")) outside = target;
 });
 on("change", ({ target }) => target.removeAttribute("data-unanswered"));
-on("pageshow", readAgain);
-on("storage", readAgain);
-on("DOMContentLoaded", () => {
-  show();
-  wakeAll();
-});
+// This tab is looked at again, or comes back from the past; and where the browser tells
+// of cookies, another tab's answer at once. A `storage` listener would open the storage
+// before any answer, and costs a slow phone more than all the rest here.
+on("visibilitychange", readAgain);
+window.cookieStore?.addEventListener("change", readAgain);
+// Silence is what the markup shows already.
+on("DOMContentLoaded", () => choice !== silence && show());
 new MutationObserver(wakeAll).observe(root, { childList: true, subtree: true });
 show();
 wakeAll();

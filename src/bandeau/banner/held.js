@@ -64,7 +64,8 @@ export const erase = (kind, pattern) => {
   );
   // LIMIT: a database goes by its exact name, not by a pattern.
   if (kind === "indexeddb") indexedDB.deleteDatabase(pattern);
-  const storage = kind && (kind === "local" ? localStorage : sessionStorage);
+  /** @type {any} localStorage, sessionStorage, or nothing. */
+  const storage = window[/** @type {any} */ (`${kind}Storage`)];
   const names = storage
     ? Object.keys(storage)
     : document.cookie.split(/=.*?; |=.*/);

@@ -203,8 +203,8 @@ def _facts(
             for told in earlier
         },
         "endpoint": endpoint,
-        "held": texts["held.text"].format(service="{}"),
-        "allow": texts["action.allow_service"].format(service="{}"),
+        "heldText": texts["held.text"].format(service="{}"),
+        "allowText": texts["action.allow_service"].format(service="{}"),
     }
 
 

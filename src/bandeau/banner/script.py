@@ -16,7 +16,7 @@ _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 # carry.js has work only where the site has an older notice.
-_CARRY_CALL = "carry(said, notice.earlier[said.notice], silence)"
+_CARRY_CALL = "carry(said, earlier[said.notice], silence)"
 
 
 def source(name: str) -> str:
@@ -26,19 +26,23 @@ def source(name: str) -> str:
 
 def script(notice: Mapping[str, object]) -> str:
     """The script that a gate puts into a page, where the banner's markup is already."""
-    return _joined((), notice, "")
+    return _joined((), notice)
 
 
 def script_alone(notice: Mapping[str, object], banner: str, style: str) -> str:
     """The script that brings markup and style along, for sites without a gate."""
-    more = f"const style={_template(style)},banner={_template(banner)};"
-    return _joined(("tree.js",), notice, more)
+    return _joined(
+        ("tree.js",), notice, style=_template(style), banner=_template(banner)
+    )
 
 
-def _joined(names: tuple[str, ...], notice: Mapping[str, object], more: str) -> str:
+def _joined(
+    names: tuple[str, ...], notice: Mapping[str, object], **more: str
+) -> str:
     carrying = ("carry.js",) if notice["earlier"] else ()
     modules = _modules(("choices.js", *carrying, "held.js", *names, "banner.js"))
-    constants = f"{more}const notice={_literal(notice)};"
+    values = more | {name: _literal(value) for name, value in notice.items()}
+    constants = "".join(f"const {name}={value};" for name, value in values.items())
     # A second copy of the script in the same page does nothing.
     code = f"window.bandeau||(()=>{{{constants}\n{modules}}})()"
     return minify_js(code)

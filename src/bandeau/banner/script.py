@@ -36,9 +36,7 @@ def script_alone(notice: Mapping[str, object], banner: str, style: str) -> str:
     )
 
 
-def _joined(
-    names: tuple[str, ...], notice: Mapping[str, object], **more: str
-) -> str:
+def _joined(names: tuple[str, ...], notice: Mapping[str, object], **more: str) -> str:
     carrying = ("carry.js",) if notice["earlier"] else ()
     modules = _modules(("choices.js", *carrying, "held.js", *names, "banner.js"))
     values = more | {name: _literal(value) for name, value in notice.items()}

@@ -307,8 +307,22 @@ def _site(
     for key in ("domains", "own_hosts"):
         for index, host in enumerate(getattr(draft, key)):
             yield from _host_mistake(host, f"{key}[{index}]")
+    for name in ("name", "address", "contact"):
+        if not getattr(draft.controller, name).strip():
+            yield Mistake(
+                place=f"controller.{name}",
+                problem="This is empty.",
+                hint=_MISSING.get(name, ""),
+            )
+    for name, months in msgspec.structs.asdict(draft.durations).items():
+        if months < 1:
+            yield Mistake(place=f"durations.{name}", problem="At least one, in months.")
     if isinstance(draft.policy, Mapping):
         yield from _languages_of(draft.policy, "policy", draft)
+        for language, address in draft.policy.items():
+            yield from _address_mistake(address, f"policy.{language}")
+    else:
+        yield from _address_mistake(draft.policy, "policy")
 
 
 # A name, with or without a leading `*.`; an IPv4 address is one too.
@@ -323,6 +337,16 @@ def _host_mistake(host: str, place: str) -> Iterator[Mistake]:
             place=place,
             problem=f"{host!r} is no host name.",
             hint="Write the name alone, in small letters: cdn.example or *.cdn.example.",
+        )
+
+
+def _address_mistake(address: str, place: str) -> Iterator[Mistake]:
+    # It becomes a link: `javascript:` and the like have no business there.
+    if address and not address.startswith(("https://", "http://", "/")):
+        yield Mistake(
+            place=place,
+            problem="This is no address of a page.",
+            hint="Write it whole, with https://, or as a path of the site: /privacy.",
         )
 
 
@@ -407,12 +431,7 @@ def _service_mistakes(
             problem=f"{service.country!r} is no country code.",
             hint="Two capitals, as in ISO 3166: FR.",
         )
-    if service.policy and not service.policy.startswith(("https://", "http://", "/")):
-        yield Mistake(
-            place=f"{place}.policy",
-            problem="This is no address of a page.",
-            hint="Write it whole, with https://.",
-        )
+    yield from _address_mistake(service.policy, f"{place}.policy")
     for list_name in ("cookies", "storage"):
         traces: list[TraceDraft] = getattr(service, list_name)
         for index, trace in enumerate(traces):

@@ -248,6 +248,10 @@ def test_from_nothing_to_something_needs_no_proof() -> None:
     assert verify_consistency([], old_root=EMPTY_ROOT, **holding)
     assert not verify_consistency([LEAVES[0]], old_root=EMPTY_ROOT, **holding)
     assert not verify_consistency([], old_root=LEAVES[0], **holding)
+    # Nor is there any other root of nothing, were it twice the same.
+    nothing = {"old_size": 0, "new_size": 0}
+    assert verify_consistency([], old_root=EMPTY_ROOT, new_root=EMPTY_ROOT, **nothing)
+    assert not verify_consistency([], old_root=LEAVES[0], new_root=LEAVES[0], **nothing)
 
 
 @pytest.mark.parametrize(("index", "size"), [(5, 5), (-1, 5), (0, 0)])

@@ -91,6 +91,8 @@ def test_every_tile_is_read_back_from_its_path(
         "tile/0/000.p/0",
         "tile/0/000.p/05",
         "tile/0/000.p/256",
+        "tile/0/000.p/257",
+        "tile/0/000.p/999",
         "tile/0/000.p/-1",
         "tile/0/000.p/",
         "tile/0/000.p",
@@ -260,9 +262,9 @@ def test_bundles_only_grow(batches: list[int]) -> None:
         size += batch
         for row in rows:
             name = Tile(BUNDLES, row.tile.index)
-            assert row.data.startswith(stored.get(name, b""))
-            assert row.tile.width == len(read_bundle(row.data))
-            stored[name] = row.data
+            assert row.octets.startswith(stored.get(name, b""))
+            assert row.tile.width == len(read_bundle(row.octets))
+            stored[name] = row.octets
 
     read = [entry for tile in sorted(stored) for entry in read_bundle(stored[tile])]
     assert entries == read

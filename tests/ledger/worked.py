@@ -62,6 +62,6 @@ def tiles_from(leaves: list[bytes], *batches: int) -> tuple[Edge, dict[Tile, byt
         at = edge.size
         for row in rows:
             name = Tile(row.tile.level, row.tile.index)
-            assert row.data.startswith(stored.get(name, b"")), "a row only grows"
-            stored[name] = row.data
+            assert row.octets.startswith(stored.get(name, b"")), "a row only grows"
+            stored[name] = row.octets
     return edge, stored

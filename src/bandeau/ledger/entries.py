@@ -197,15 +197,15 @@ def write_entry(entry: Entry) -> bytes:
     return written
 
 
-def read_entry(data: bytes) -> Entry:
+def read_entry(octets: bytes) -> Entry:
     """Read one entry.
 
     Raises:
         MalformedError: empty, of a later kind, or not exactly as it would be written.
     """
-    if len(data) > MOST_IN_AN_ENTRY:
+    if len(octets) > MOST_IN_AN_ENTRY:
         raise MalformedError("An entry has at most 65535 bytes.", place="entry")
-    match data[:1], data[1:]:
+    match octets[:1], octets[1:]:
         case b"\x00", body:
             return _read_genesis(body)
         case b"\x01", body:

@@ -205,10 +205,12 @@ def verify_consistency(
     """
     if not 0 <= old_size <= new_size or not _are_hashes((*proof, old_root, new_root)):
         return False
+    if old_size == 0 and old_root != EMPTY_ROOT:
+        return False
     if old_size == new_size:
         return not proof and old_root == new_root
     if old_size == 0:
-        return not proof and old_root == EMPTY_ROOT
+        return not proof
 
     # RFC 9162, section 2.1.4.2, its letters
     path = list(proof)

@@ -140,14 +140,14 @@ class Note:
         return f"{self.text}\n{lines}".encode()
 
 
-def read_note(data: bytes) -> Note:
+def read_note(octets: bytes) -> Note:
     """Read a signed note; nothing is verified yet.
 
     Raises:
         MalformedError: not UTF-8, control characters, no signature, or more than 100.
     """
     try:
-        whole = data.decode("utf-8")
+        whole = octets.decode("utf-8")
     except UnicodeDecodeError:
         raise MalformedError("A note has to be UTF-8.", place="note") from None
     # "MUST NOT contain any ASCII control characters (those below U+0020) other than
@@ -333,8 +333,8 @@ class SigningKey:
         """
         _check_seed(seed)
         label = type.name.lower().replace("_", "-")
-        info = f"bandeau/{label}/v1\n{name}".encode()
-        kdf = HKDF(hashes.SHA256(), length=SEED_LENGTH, salt=None, info=info)
+        domain = f"bandeau/{label}/v1\n{name}".encode()
+        kdf = HKDF(hashes.SHA256(), length=SEED_LENGTH, salt=None, info=domain)
         return cls.from_seed(kdf.derive(seed), name=name, type=type)
 
     def sign(self, text: str, *, at: int | None = None) -> Signature:
@@ -382,14 +382,14 @@ class OpenedNote:
     unknown: tuple[Signature, ...]
 
 
-def open_note(data: bytes, keys: Iterable[VerifierKey]) -> OpenedNote:
+def open_note(octets: bytes, keys: Iterable[VerifierKey]) -> OpenedNote:
     """Read a note and hold it against the keys that the caller trusts.
 
     Raises:
         MalformedError: it cannot be read.
         UntrustedNoteError: a line of a known key does not hold, or no key is known.
     """
-    note = read_note(data)
+    note = read_note(octets)
     by_line = keys_by_line(keys)
     verified: list[Verified] = []
     unknown: list[Signature] = []

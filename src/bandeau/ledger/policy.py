@@ -84,16 +84,16 @@ class Policy:
         return self.quorum in witnessed
 
 
-def read_policy(data: bytes) -> Policy:
+def read_policy(octets: bytes) -> Policy:
     """Read a policy file.
 
     Raises:
         MalformedError: with the line as its place.
     """
-    if _FORBIDDEN.search(data):
+    if _FORBIDDEN.search(octets):
         raise MalformedError("A policy has no control characters.", place="policy")
     # Opaque octets in a str: they come back as they were, and compare as they are.
-    text = data.decode("utf-8", "surrogateescape")
+    text = octets.decode("utf-8", "surrogateescape")
     # "each line is terminated by ASCII newline": a file that was cut short says less.
     if not text.endswith("\n"):
         raise MalformedError("A policy ends in a newline.", place="policy")

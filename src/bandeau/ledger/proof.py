@@ -74,14 +74,14 @@ class Proof:
         return "\n".join([*lines, "", ""]).encode() + self.checkpoint
 
 
-def read_proof(data: bytes) -> Proof:
+def read_proof(octets: bytes) -> Proof:
     """Read a proof; the note in it is looked at by `verify`.
 
     Raises:
         MalformedError: it is spelt in any way but the one that `encode` has.
     """
     # The checkpoint begins after the first empty line: an origin is never empty.
-    head, separator, checkpoint = data.partition(b"\n\n")
+    head, separator, checkpoint = octets.partition(b"\n\n")
     try:
         lines = head.decode("ascii").split("\n")
     except UnicodeDecodeError:
@@ -218,7 +218,7 @@ class _FailedError(Exception):
 
 
 def verify(
-    data: bytes,
+    octets: bytes,
     policy: Policy,
     *,
     opening: Opening | None = None,
@@ -241,7 +241,7 @@ def verify(
         return outcome is Outcome.PASSED
 
     reading = _Reading()
-    if not step(StepName.READ, lambda: reading.read(data)):
+    if not step(StepName.READ, lambda: reading.read(octets)):
         steps += [
             Step(name=name, outcome=Outcome.UNTRIED, why="There is nothing to check.")
             for name in list(StepName)[1:]
@@ -281,8 +281,8 @@ class _Reading:
         self.entry = b""
         self.cosigned: list[Verified] = []
 
-    def read(self, data: bytes) -> str:
-        self.proof = read_proof(data)
+    def read(self, octets: bytes) -> str:
+        self.proof = read_proof(octets)
         self.note = read_note(self.proof.checkpoint)
         # Notes may have bits in their base64 that mean nothing. A receipt may not: it
         # would have several spellings, and a changed byte that nobody notices.

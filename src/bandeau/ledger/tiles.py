@@ -73,7 +73,7 @@ def read_path(path: str) -> Tile:
             index=int(groups.replace("x", "").replace("/", "")),
             width=int(width or FULL),
         )
-        if tile.path == path and tile.index <= LARGEST:
+        if tile.path == path and tile.width <= FULL and tile.index <= LARGEST:
             return tile
     raise MalformedError("This is not the path of a tile.", place="path")
 
@@ -114,21 +114,21 @@ def _row(level: int, count: int) -> Iterator[Tile]:
 # ---------------------------------------------------------------- their bytes
 
 
-def cut_tile(data: bytes, width: int) -> bytes:
+def cut_tile(octets: bytes, width: int) -> bytes:
     """The first hashes of a tile: the tile as it was at an earlier size."""
-    if not 1 <= width <= FULL or len(data) < width * HASH_LENGTH:
+    if not 1 <= width <= FULL or len(octets) < width * HASH_LENGTH:
         raise MalformedError(f"This tile has no {width} hashes.", place="tile")
-    return data[: width * HASH_LENGTH]
+    return octets[: width * HASH_LENGTH]
 
 
-def cut_bundle(data: bytes, width: int) -> bytes:
+def cut_bundle(octets: bytes, width: int) -> bytes:
     """The first entries of a bundle: the bundle as it was at an earlier size."""
     if not 1 <= width <= FULL:
         raise MalformedError("A bundle has 1 to 256 entries.", place="bundle")
     end = 0
     for _ in range(width):
-        _, end = _next_entry(data, end)
-    return data[:end]
+        _, end = _next_entry(octets, end)
+    return octets[:end]
 
 
 def write_bundle(entries: Sequence[bytes]) -> bytes:
@@ -140,24 +140,24 @@ def write_bundle(entries: Sequence[bytes]) -> bytes:
     return b"".join([len(entry).to_bytes(2, "big") + entry for entry in entries])
 
 
-def read_bundle(data: bytes, *, width: int | None = None) -> list[bytes]:
+def read_bundle(octets: bytes, *, width: int | None = None) -> list[bytes]:
     """The entries of a bundle: as many as `width` says, if it does, and nothing behind."""
     entries: list[bytes] = []
     at = 0
-    while at < len(data):
-        entry, at = _next_entry(data, at)
+    while at < len(octets):
+        entry, at = _next_entry(octets, at)
         entries.append(entry)
     if len(entries) > FULL or width not in (None, len(entries)):
         raise MalformedError(f"This bundle has {len(entries)} entries.", place="bundle")
     return entries
 
 
-def _next_entry(data: bytes, at: int) -> tuple[bytes, int]:
+def _next_entry(octets: bytes, at: int) -> tuple[bytes, int]:
     start = at + 2
-    end = start + int.from_bytes(data[at:start], "big")
-    if start > len(data) or end > len(data):
+    end = start + int.from_bytes(octets[at:start], "big")
+    if start > len(octets) or end > len(octets):
         raise MalformedError("This bundle ends too soon.", place="bundle")
-    return data[start:end], end
+    return octets[start:end], end
 
 
 # ---------------------------------------------------------------- growing
@@ -168,7 +168,7 @@ class Row:
     """A tile or bundle as it is to be stored; it replaces a shorter one of its name."""
 
     tile: Tile
-    data: bytes
+    octets: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,16 +193,16 @@ class Edge:
         tiles: list[bytes] = []
         rows: list[Row] = []
         for level, new in enumerate(growth.rows[::HEIGHT]):
-            data = self.tiles[level] if level < len(self.tiles) else b""
+            octets = self.tiles[level] if level < len(self.tiles) else b""
             if new:
-                data += new
+                octets += new
                 first = self.size >> HEIGHT * (level + 1)
-                for nth, at in enumerate(range(0, len(data), _TILE_LENGTH)):
-                    part = data[at : at + _TILE_LENGTH]
+                for nth, at in enumerate(range(0, len(octets), _TILE_LENGTH)):
+                    part = octets[at : at + _TILE_LENGTH]
                     tile = Tile(level, first + nth, len(part) // HASH_LENGTH)
-                    rows.append(Row(tile=tile, data=part))
-                data = data[len(data) - len(data) % _TILE_LENGTH :]
-            tiles.append(data)
+                    rows.append(Row(tile=tile, octets=part))
+                octets = octets[len(octets) - len(octets) % _TILE_LENGTH :]
+            tiles.append(octets)
         return Edge(size=growth.size, peaks=growth.peaks, tiles=tuple(tiles)), rows
 
 
@@ -237,7 +237,7 @@ def grow_bundles(
         tail += write_bundle(taken)
         filled += len(taken)
         at += len(taken)
-        rows.append(Row(tile=Tile(ENTRIES, index, filled), data=tail))
+        rows.append(Row(tile=Tile(ENTRIES, index, filled), octets=tail))
         if filled == FULL:
             index, filled, tail = index + 1, 0, b""
     return tail, rows

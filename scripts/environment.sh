@@ -27,11 +27,11 @@ fail() {
 
 may_apt() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; }
 
-# apt_install PACKAGE: its output is shown only when it fails.
+# apt_install PACKAGE…: its output is shown only when it fails.
 apt_install() {
-    say "Installing $1 with apt-get …"
+    say "Installing $* with apt-get …"
     if ! apt_says=$({ DEBIAN_FRONTEND=noninteractive apt-get update -q &&
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$1"; } 2>&1 </dev/null); then
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@"; } 2>&1 </dev/null); then
         say "$apt_says"
         return 1
     fi

@@ -257,7 +257,8 @@ from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 settings.configure(
     SECRET_KEY="bench", ALLOWED_HOSTS=["*"], ROOT_URLCONF="project",
-    INSTALLED_APPS=["django.contrib.contenttypes", "cookie_consent", "project_app"],
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth",
+        "cookie_consent", "project_app"],
     MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3",
         "NAME": "bench.sqlite3", "CONN_MAX_AGE": None,

@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from tests.browser.sites import PageApp, notice_toml
+from tests.browser.sites import PageApp, gated, notice_toml
 from tests.browser.visitor import Visitor
 
 ROOT = Path(__file__).parents[2]
@@ -128,7 +128,7 @@ class RunningSite:
 
 @dataclass
 class SiteUnderTest:
-    """A site with pages of the test's own, gated; `page` is what `/` says."""
+    """A site with pages of the test's own; `page` is what `/` says."""
 
     home: str
     page: PageApp
@@ -139,7 +139,10 @@ class SiteUnderTest:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Callable[..., SiteUnderTest]]:
-    """Makes a gated site: `site(html, mode="personal", notice=…)`."""
+    """Makes a site: `site(html, mode="personal", notice=…)`.
+
+    It is gated, or whatever else `served` makes of its pages and our application.
+    """
     from bandeau.site import Site, publish_file
 
     running: list[RunningSite] = []
@@ -151,11 +154,16 @@ def site(tmp_path: Path) -> Iterator[Callable[..., SiteUnderTest]]:
         publish_file(store, notice)
 
     def made(
-        html: str, *, mode: str = "personal", notice: str = "", **headers: str
+        html: str,
+        *,
+        mode: str = "personal",
+        notice: str = "",
+        served: Callable[[Any, Any], Any] = gated,
+        **headers: str,
     ) -> SiteUnderTest:
         publish(notice or notice_toml())
         page = PageApp(html, headers)
-        server = RunningSite(Site(page, store=store, mode=mode))
+        server = RunningSite(served(page, Site(page, store=store, mode=mode)))
         running.append(server)
         return SiteUnderTest(server.home, page, publish, server, store)
 

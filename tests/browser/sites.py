@@ -96,3 +96,18 @@ class PageApp:
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
+
+
+def gated(pages: Any, ours: Any) -> Any:
+    """The way to serve a site: everything goes through us."""
+    return ours
+
+
+def alone(pages: Any, ours: Any) -> Any:
+    """Without a gate: the pages go out as they are, only /bandeau/ is ours."""
+
+    async def answers(scope: Any, receive: Any, send: Any) -> None:
+        told = scope["type"] != "http" or scope["path"].startswith("/bandeau/")
+        await (ours if told else pages)(scope, receive, send)
+
+    return answers

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Newsroom, SiteUnderTest
-from tests.browser.sites import page
+from tests.browser.sites import notice_toml, page
 from tests.browser.visitor import Visitor
 
 Arrive = Callable[..., Visitor]
@@ -244,3 +244,31 @@ def test_the_banner_grows_with_the_visitors_own_font_size(
     assert visitor.banner.evaluate("b => b.scrollWidth <= b.clientWidth")
     visitor.refuses_everything()
     visitor.leaves()
+
+
+def test_from_right_to_left_everything_changes_its_side(
+    arrive: Arrive, site: MakeSite
+) -> None:
+    notice = notice_toml(more='[texts.en]\ndirection = "rtl"')
+    times = site(page(), notice=notice)
+    visitor = arrive(times.home, viewport={"width": 320, "height": 568}).visits()
+    buttons = visitor.banner.get_by_role("button")
+
+    places = [buttons.nth(number).bounding_box() for number in range(3)]
+    visitor.opens_the_settings()
+    title = visitor.settings.get_by_text("Audience measurement").bounding_box()
+    switch = visitor.settings.get_by_role("switch").nth(1).bounding_box()
+    band = visitor.page.evaluate(
+        """() => { const state = document.querySelector('[data-bandeau] ol i');
+        const style = getComputedStyle(state, '::after');
+        return [style.right, style.borderRightWidth, style.borderLeftWidth] }"""
+    )
+
+    refuse, choose, accept = (place["x"] for place in places if place)
+    assert refuse > choose > accept
+    assert title is not None
+    assert switch is not None
+    assert switch["x"] < title["x"]
+    assert band == ["0px", "8px", "0px"]
+    wide = "document.querySelector('[data-bandeau=choices]').scrollWidth"
+    assert visitor.page.evaluate(wide) <= 320

@@ -4,10 +4,11 @@ import json
 import threading
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Playwright, expect
 
 from bandeau.ledger.sqlite import SqliteStore
-from tests.browser.conftest import SiteUnderTest
+from tests.browser.conftest import QUIET, SiteUnderTest
 from tests.browser.sites import notice_toml, page
 from tests.browser.visitor import Visitor
 
@@ -17,6 +18,8 @@ MakeSite = Callable[..., SiteUnderTest]
 COUNTER = '<script src="http://counter.localhost/count.js"></script>'
 FILM = '<iframe src="http://film.localhost/7" width="400" height="225"></iframe>'
 
+# A browser that tells pages of no cookie: Firefox before 140, Safari before 18.4.
+NO_COOKIE_STORE = "delete window.cookieStore"
 COUNTS = {"content_type": "text/javascript", "body": "window.counted = 1"}
 NEWCOMER = """
 [[services]]
@@ -144,20 +147,50 @@ def test_a_page_from_the_past_knows_the_present_choice(
     assert set(visitor.answers.values()) == {"refused"}
 
 
+@pytest.mark.parametrize("untold", [False, True])
 def test_a_page_kept_alive_in_the_past_reads_the_cookie_again(
+    playwright: Playwright, chromium: str, site: MakeSite, untold: bool
+) -> None:
+    # Playwright turns the back/forward cache off; nobody else does.
+    kept = ["--disable-back-forward-cache"]
+    with playwright.chromium.launch(
+        executable_path=chromium, args=list(QUIET), ignore_default_args=kept
+    ) as browser:
+        visitor = Visitor(browser.new_context(), site(page()).home)
+        if untold:
+            visitor.context.add_init_script(NO_COOKIE_STORE)
+        visitor.visits("a")
+        visitor.page.evaluate("window.same = true")
+        visitor.visits("b")
+        visitor.refuses_everything()
+        visitor.waits_until_sent()
+
+        # It has been loaded long ago.
+        visitor.page.go_back(wait_until="commit")
+
+        expect(visitor.page).to_have_url(f"{visitor.home}a")
+        assert visitor.page.evaluate("window.same")
+        expect(visitor.banner).to_be_hidden()
+        assert set(visitor.answers.values()) == {"refused"}
+
+
+def test_a_tab_that_nobody_tells_of_cookies_obeys_when_it_is_looked_at(
     arrive: Arrive, site: MakeSite
 ) -> None:
     times = site(page())
-    visitor = arrive(times.home).visits()
-    digest = visitor.page.locator("[name=notice]").first.input_value()
-    cookie = f"bandeau=1.{digest[:8]}.zzz.nnnnn; path=/"
-    visitor.page.evaluate("cookie => { document.cookie = cookie }", cookie)
+    visitor = arrive(times.home)
+    visitor.context.add_init_script(NO_COOKIE_STORE)
+    visitor.visits()
+    other = visitor.opens_a_tab()
+    other.goto(times.home)
+    visitor.refuses_everything()
+    banner = other.locator("[data-bandeau=banner]")
+    expect(banner).to_be_visible()
 
-    visitor.page.evaluate(
-        "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
-    )
+    other.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
-    expect(visitor.banner).to_be_hidden()
+    expect(banner).to_be_hidden()
+    assert set(other.evaluate("Object.values(bandeau.answers)")) == {"refused"}
 
 
 def test_with_the_collector_down_the_answer_is_obeyed_kept_and_sent_later(

@@ -21,6 +21,7 @@ class Visitor:
         self.home = home
         self.seen: list[str] = []
         self.troubles: list[str] = []
+        self._waiting: list[Route] = []
         context.on("request", self._asked)
         self.page = self.opens_a_tab()
 
@@ -42,8 +43,8 @@ class Visitor:
 
     # --- doing -------------------------------------------------------------------------
 
-    def visits(self, path: str = "") -> "Visitor":
-        self.page.goto(self.home + path.removeprefix("/"), wait_until="load")
+    def visits(self, path: str = "", *, until: Any = "load") -> "Visitor":
+        self.page.goto(self.home + path.removeprefix("/"), wait_until=until)
         return self
 
     def presses(self, action: str) -> None:
@@ -80,7 +81,17 @@ class Visitor:
 
         self.context.route(pattern, fulfil)
 
+    def waits_for(self, pattern: str) -> None:
+        """Let nobody ever answer for these addresses."""
+
+        def wait(route: Route) -> None:
+            self._waiting.append(route)
+
+        self.context.route(pattern, wait)
+
     def leaves(self) -> None:
+        for route in self._waiting:
+            route.abort()
         self.context.close()
 
     # --- seeing ------------------------------------------------------------------------

@@ -444,3 +444,14 @@ def test_a_digest_is_matched_whole(browser: Browser, notice: Notice) -> None:
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["place"] == "notice"
+
+
+def test_a_notice_is_named_by_its_digest_or_by_what_the_cookie_calls_it(
+    browser: Browser, notice: Notice
+) -> None:
+    short = browser.answer(choice(notice, notice=notice.digest[:8]))
+    other = browser.answer(choice(notice, notice=notice.digest[:9]))
+
+    assert short.status_code == 201
+    assert short.json()["notice"] == notice.digest
+    assert other.status_code == 400

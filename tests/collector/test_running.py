@@ -62,8 +62,8 @@ def test_the_file_follows_the_notice(
     browser.runner.run(asyncio.sleep(0.3))
     after = browser.get("/bandeau/banner.js").text
 
-    assert newer.digest not in before
-    assert newer.digest in after
+    assert newer.digest[:8] not in before
+    assert newer.digest[:8] in after
 
 
 def test_an_answer_to_an_older_notice_is_recorded_as_what_it_was(
@@ -77,7 +77,7 @@ def test_an_answer_to_an_older_notice_is_recorded_as_what_it_was(
     cookie = answer.headers["set-cookie"].split("; ")[0].removeprefix("bandeau=")
     assert read_cookie(cookie).notice == notice.digest[:8]
     page = browser.get("/bandeau/settings", cookie=f"bandeau={cookie}")
-    assert newer.digest in page.text
+    assert newer.digest[:8] in page.text
     assert "data-unanswered" not in page.text.partition("</style>")[2]
 
 
@@ -136,8 +136,8 @@ def test_sites_are_told_apart_by_host(
     ours = both.get("/bandeau/banner.js", host="news.example").text
     theirs = both.get("/bandeau/banner.js", host="www.phare.example:8443").text
 
-    assert notice.digest in ours
-    assert other.digest in theirs
+    assert notice.digest[:8] in ours
+    assert other.digest[:8] in theirs
     assert both.get("/bandeau/banner.js", host="evil.example").status_code == 404
 
 
@@ -172,7 +172,7 @@ def test_one_of_several_sites_may_be_served_alone(
     collector = Collector(store, site="phare", clock=lambda: NOW)
     browser = Browser(collector)
 
-    assert other.digest in browser.get("/bandeau/banner.js").text
+    assert other.digest[:8] in browser.get("/bandeau/banner.js").text
 
     browser.runner.run(collector.close())
     browser.runner.close()

@@ -11,10 +11,10 @@ import { allows, readCookie, withService, writeCookie } from "./choices.js";
 import { erase, wake } from "./held.js";
 import {
   allowText,
-  digest,
   earlier,
   endpoint,
   heldText,
+  mark,
   months,
   purposes,
 } from "./notice.js";
@@ -30,7 +30,7 @@ const root = document.documentElement;
 
 /** @type {Choice} */
 const silence = {
-  notice: digest.slice(0, 8),
+  notice: mark,
   day: "",
   letters: "-".repeat(purposes.length),
   subject: "",
@@ -40,9 +40,8 @@ const silence = {
 /** The choice that stands. How old it may be is the browser's to see: the cookie ends. */
 const readChoice = () => {
   const said = readCookie(document.cookie);
-  return said && said.notice !== silence.notice
-    ? carry(said, earlier[said.notice], silence)
-    : said || silence;
+  if (said?.notice === mark) return said;
+  return said ? carry(said, earlier[said.notice], silence) : silence;
 };
 
 let choice = readChoice();
@@ -68,6 +67,8 @@ const newKey = () =>
 /** @type {any} What waits, by time: one for all tabs, untouched before an answer. */
 let box;
 let pause = 500;
+/** @type {AbortController | undefined} */
+let sending;
 
 /**
  * One after the other; where the collector is down, again later, less and less often.
@@ -84,12 +85,14 @@ const send = async (more = {}) => {
     .sort()
     .find((name) => /^bandeau\d/.test(name));
   if (!key) return;
+  sending = new AbortController();
   try {
     const { status } = await fetch(`${endpoint}/choice`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: box[key],
-      keepalive: true,
+      // Not `keepalive`: Chromium would not call that off.
+      signal: sending.signal,
     });
     if (status > 499) throw status;
   } catch {
@@ -142,26 +145,33 @@ const mayRun = ({ purpose = "", service }, who = choice) =>
   allows(who, purposes, purpose.split(" "), service);
 
 /**
- * Stand a placeholder where a frame is held back. What nobody could see gets none.
+ * Stand a placeholder over a frame that is held back, which keeps its place: nothing
+ * moves, now or when it wakes. What nobody could see gets none.
  * @param {HTMLElement} frame
  */
 const stand = (frame) => {
-  const { width, height } = frame.getBoundingClientRect();
+  const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = frame;
   const { service = "" } = frame.dataset;
   const name = find(
     `[data-bandeau] [data-service="${service}"] b`,
   )?.textContent;
-  if (width * height < 900 || !name) return;
+  if (
+    offsetWidth * offsetHeight < 900 ||
+    !frame.checkVisibility({ visibilityProperty: true }) ||
+    !name
+  )
+    return;
   const box = document.createElement("div");
   const button = document.createElement("button");
   box.dataset.bandeau = "held";
-  box.style.cssText = `--width:${width}px;--height:${height}px`;
   button.dataset.bandeauAction = "allow";
   button.value = service;
   button.textContent = allowText.replace("{}", name);
   box.append(heldText.replace("{}", name), button);
-  // The style hides the frame behind it, and shows it again when it goes.
+  // The style hides the frame below it, and shows it again when it goes.
   frame.before(box);
+  // Where it comes to stand by itself may be beside the frame: by how much?
+  box.style.cssText = `--margin:${offsetTop - box.offsetTop}px 0 0 ${offsetLeft - box.offsetLeft}px;--width:${offsetWidth}px;--height:${offsetHeight}px`;
 };
 
 const wakeAll = () => {
@@ -189,6 +199,8 @@ const giveFocusBack = () => {
 
 /** Obey the choice; `before` is the one obeyed so far. @param {Choice} before */
 const obey = (before) => {
+  // The answer to an earlier choice would bring its cookie back. It is sent again.
+  sending?.abort();
   show();
   setTimeout(() => {
     bandeau.dispatchEvent(new Event("change"));
@@ -226,7 +238,7 @@ const answer = (via, letters, services = "") => {
   obey(before);
   send({
     [`bandeau${Date.now()}`]: JSON.stringify({
-      notice: digest,
+      notice: mark,
       request: newKey(),
       via: before.subject && !yes ? "withdrawal" : via,
       answers: bandeau.answers,

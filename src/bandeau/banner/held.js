@@ -76,6 +76,8 @@ export const erase = (kind, pattern) => {
     }
 };
 
+// LIMIT: one on a path beside the page's is not seen from here; a gate expires it with
+// the next page there.
 /** @param {string} name */
 const eraseCookie = (name) => {
   const labels = location.hostname.split(".");

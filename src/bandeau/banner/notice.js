@@ -4,7 +4,8 @@
  * place; this one is for the tests of the modules.
  */
 
-export const digest = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/** The first 8 characters of its digest, as the choice cookie names it. */
+export const mark = "AAAAAAAA";
 /** The asked purposes, in order. */
 export const purposes = ["audience", "social", "content", "profiling", "ads"];
 /** How long a choice stands. */

@@ -136,6 +136,7 @@ def _context(
     titles = [texts[f"purpose.{purpose}.title"].lower() for purpose in asked]
     return {
         "notice": notice,
+        "mark": notice.digest[:NOTICE_CHARACTERS],
         "language": language,
         "t": texts,
         "endpoint": endpoint,
@@ -195,7 +196,7 @@ def _facts(
     """What banner.js must know; its twin is banner/notice.js."""
     texts = notice.texts[language]
     return {
-        "digest": notice.digest,
+        "mark": notice.digest[:NOTICE_CHARACTERS],
         "purposes": notice.asked,
         "months": months,
         "earlier": {

@@ -16,7 +16,7 @@ _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 # carry.js has work only where the site has an older notice.
-_CARRY_CALL = "carry(said, earlier[said.notice], silence)"
+_CARRY_CALL = "said ? carry(said, earlier[said.notice], silence) : silence"
 
 
 def source(name: str) -> str:
@@ -38,8 +38,8 @@ def script_alone(notice: Mapping[str, object], banner: str, style: str) -> str:
 
 def _joined(names: tuple[str, ...], notice: Mapping[str, object], **more: str) -> str:
     carrying = ("carry.js",) if notice["earlier"] else ()
-    modules = _modules(("choices.js", *carrying, "held.js", *names, "banner.js"))
-    values = more | {name: _literal(value) for name, value in notice.items()}
+    modules = _modules(("choices.js", *carrying, *names, "held.js", "banner.js"))
+    values = more | {name: _literal(value) for name, value in notice.items() if value}
     constants = "".join(f"const {name}={value};" for name, value in values.items())
     # A second copy of the script in the same page does nothing.
     code = f"window.bandeau||(()=>{{{constants}\n{modules}}})()"

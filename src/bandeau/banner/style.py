@@ -43,6 +43,11 @@ def look_css(look: Look) -> str:
         rules.append(
             "@media(prefers-color-scheme:dark){[data-bandeau]{--accent:CanvasText}}"
         )
+    if look.accent or look.accent_dark:
+        # Somebody whose system forces its colours has them on every button.
+        rules.append(
+            "@media(forced-colors:active){[data-bandeau]{--accent:CanvasText}}"
+        )
     if look.radius != Look().radius:
         rules.append(
             "[data-bandeau] button,[data-bandeau=choices],[data-bandeau] ol>li"

@@ -61,7 +61,7 @@ from bandeau.ledger.record import (
 )
 from bandeau.model.answers import Answer
 from bandeau.model.choices import Choice, choice_of, day_after_months
-from bandeau.model.cookie import COOKIE_NAME, read_cookie
+from bandeau.model.cookie import COOKIE_NAME, NOTICE_CHARACTERS, read_cookie
 from bandeau.model.signals import Signals
 from bandeau.regimes import Regime, decide
 
@@ -71,6 +71,8 @@ _SECONDS_A_DAY: Final = 86_400
 _ENTROPY: Final = 10
 # Chromium keeps a preflight's answer for two hours at most.
 _PREFLIGHT_SECONDS: Final = 7200
+
+_LENGTHS: Final = (NOTICE_CHARACTERS, 43)
 
 _PLAIN: Final[Headers] = [
     (b"content-type", b"application/json"),
@@ -237,13 +239,13 @@ class Choices:
     ) -> tuple[Published | None, Terms | None]:
         """The site and the notice of an answer, where they are published."""
         sites = self._running.sites
-        # Base64url of a SHA-256: 43 characters. Nothing else is worth a look.
+        # A SHA-256 in base64url, or its beginning. Nothing else is worth a look.
         for last in (False, True):
             found = site or sites.of_notice(digest)
             terms = (
                 found.terms.get(digest) if found and isinstance(digest, str) else None
             )
-            plausible = isinstance(digest, str) and len(digest) == 43
+            plausible = isinstance(digest, str) and len(digest) in _LENGTHS
             if terms or last or not plausible:
                 return found, terms
             # Another process may have published it a moment ago, and this page's

@@ -25,7 +25,8 @@ _log = logging.getLogger("bandeau.collector")
 class Published:
     """One site: its present notice, the older ones, and what is served of them.
 
-    `terms` holds every notice that the site has published, by digest: a page that was
+    `terms` holds every notice that the site has published, by its digest and by the 8
+    characters that cookie, script and form name it with: a page that was
     open when a new one came may still answer the old one, and is recorded as that.
     """
 
@@ -142,7 +143,11 @@ class Sites:
             site=site,
             notice=notice,
             earlier=earlier,
-            terms={digest: self._terms[digest] for digest in digests},
+            terms={
+                name: self._terms[digest]
+                for digest in reversed(digests)
+                for name in (digest, self._terms[digest].mark)
+            },
             published_at=published[-1].at,
             months=months,
             bundles=bundles,

@@ -193,7 +193,7 @@ def checked(
         faults.append(
             Fault(
                 "notice",
-                "This is missing: the whole digest of the notice that was answered."
+                "This is missing: the digest of the notice that was answered."
                 if missing
                 else "This site has published no such notice.",
             )

@@ -569,11 +569,13 @@ def moment(seconds: int) -> str:
         return f"{seconds} seconds after 1970"
 
 
+def shown(text: str) -> str:
+    """The text with nothing in it that moves the cursor or turns it around."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def print_row(name: str, text: str) -> None:
-    """One line; nothing in it moves the cursor or turns the text around."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    label = "".join(c if c.isprintable() else "?" for c in name)
-    print(f"  {label:<12} {shown}")
+    print(f"  {shown(name):<12} {shown(text)}")
 
 
 def print_receipt(receipt: Receipt) -> None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
     Ed25519PublicKey,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bandeau.errors import MalformedError
@@ -163,6 +163,20 @@ def test_a_record_of_any_kind_is_shown_without_moving_the_cursor(
         assert body.count(b'"answers"') < 2 or r'"answers":"y"' in told.stdout
 
 
+def test_an_old_terminal_gets_another_spelling(folder: Path) -> None:
+    (folder / "receipt").write_bytes(receipts.receipt('{"via":"é"}'.encode()))
+
+    told = subprocess.run(
+        [sys.executable, FILE, "receipt", "--policy", "policy"],
+        cwd=folder,
+        capture_output=True,
+        env={"PYTHONIOENCODING": "ascii"},
+    )
+
+    assert (b"", 0) == (told.stderr, told.returncode)
+    assert rb"via          \xe9" in told.stdout
+
+
 # ---------------------------------------------------------------- the same words
 
 
@@ -194,6 +208,7 @@ def test_it_says_of_hundreds_of_nearly_right_receipts_what_proof_says() -> None:
         assert vectors["verdicts"][change["verdict"]] == steps(octets), change
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_it_says_of_pieces_of_receipts_what_proof_says(data: st.DataObject) -> None:
     pieces = OURS.splitlines(keepends=True)
@@ -320,6 +335,8 @@ def test_ed25519_of_rfc_8032(public: str, message: str, signature: str) -> None:
     assert not other_verifies(*octets)
 
 
+# A signature costs four milliseconds here, and more on a machine that is busy.
+@settings(deadline=None, max_examples=40)
 @given(
     st.binary(min_size=32, max_size=32),
     st.binary(max_size=40),

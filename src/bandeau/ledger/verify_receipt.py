@@ -27,6 +27,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import io
 import json
 import re
 import sys
@@ -622,6 +623,10 @@ def main() -> int:
     parser.add_argument("receipt", type=Path, metavar="RECEIPT")
     parser.add_argument("--policy", type=Path, required=True, help="whom you believe")
     named = parser.parse_args()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that does not know a character gets its number.
+            stream.reconfigure(errors="backslashreplace")
     try:
         octets = named.receipt.read_bytes()
         policy = policy_from(named.policy.read_bytes())

@@ -7,6 +7,7 @@ import pytest
 from bandeau.errors import UnavailableError
 from bandeau.ledger.sqlite import SqliteStore
 from bandeau.model.notices import Notice
+from bandeau.receipts.page import check_page
 from tests.collector.conftest import Browser, new_subject
 
 
@@ -65,6 +66,17 @@ def test_the_policy_may_be_cached_per_language(browser: Browser) -> None:
 
     assert headers["vary"] == "Accept-Language"
     assert "public" in headers["cache-control"]
+
+
+def test_the_checking_page_is_the_one_that_may_be_kept(browser: Browser) -> None:
+    answer = browser.get("/bandeau/check")
+
+    assert answer.content == check_page()
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "public" in answer.headers["cache-control"]
 
 
 def test_a_notice_is_the_bytes_that_its_name_hashes(

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from bandeau.cli import banners, notices, records, serving
+from bandeau.cli import banners, notices, receipts, records, serving
 from bandeau.cli.terminal import print_error, print_line, spare_old_terminals
 from bandeau.errors import BandeauError, MisconfiguredError
 
@@ -13,7 +13,7 @@ _MISCONFIGURED: Final = 2
 _FAILED: Final = 1
 
 
-_ORDER: Final = ("notice", "banner", "serve", "records")
+_ORDER: Final = ("notice", "banner", "serve", "records", "verify", "receipts")
 
 
 class _Commands(TyperGroup):
@@ -66,8 +66,8 @@ def bandeau(
     """Cookie consent that can be proved: ask, enforce, prove, verify.
 
     Write a notice (`bandeau notice new`), publish it into a store (`bandeau notice
-    publish`), serve it (`bandeau serve`), and read what visitors answered (`bandeau
-    records`).
+    publish`), serve it (`bandeau serve`), read what visitors answered (`bandeau
+    records`), and check what a receipt proves (`bandeau verify`).
     """
     spare_old_terminals()
 
@@ -76,3 +76,5 @@ app.add_typer(notices.app, name="notice")
 app.command("banner")(banners.banner)
 app.command("serve")(serving.serve)
 app.command("records")(records.records)
+app.command("verify")(receipts.verify)
+app.add_typer(receipts.app, name="receipts")

@@ -55,13 +55,15 @@ def notice_in(file: Path) -> Notice:
     return read_notice(octets_of(file), catalogues())
 
 
-def octets_of(file: Path) -> bytes:
+def octets_of(
+    file: Path, *, hint: str = "`bandeau notice new` writes a first one."
+) -> bytes:
     try:
         return file.read_bytes()
     except FileNotFoundError:
         raise MisconfiguredError(
             f"There is no file {file}.",
-            hint="`bandeau notice new` writes a first one.",
+            hint=hint,
         ) from None
     except OSError as wrong:
         raise MisconfiguredError(f"{file} cannot be read: {wrong.strerror}.") from None

@@ -1,7 +1,7 @@
 """What is asked for now and then: settings, policy, notices, signals, health, counts.
 
 None of it is on a hot path, so Starlette routes it. The pages work without a script and
-run none.
+run none; only the one that checks receipts has nothing to say without.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from bandeau.errors import BandeauError, UnavailableError
 from bandeau.model.choices import choice_of
 from bandeau.model.cookie import COOKIE_NAME
 from bandeau.model.notices import Notice
+from bandeau.receipts.page import check_page, check_page_policy
 
 _HEALTH_LASTS_SECONDS: Final = 1.0
 
@@ -44,6 +45,7 @@ def pages(running: Running, *, clock: Callable[[], datetime]) -> Starlette:
         routes=[
             Route(f"{at}/settings", own.settings),
             Route(f"{at}/policy", own.policy),
+            Route(f"{at}/check", own.check),
             Route(f"{at}/notice/{{digest}}", own.notice),
             Route(f"{at}/banner.{{mark}}.{{language}}.js", own.former_script),
             Route("/.well-known/gpc.json", own.gpc),
@@ -97,6 +99,20 @@ class _Pages:
         answer = self._page(page, language, site.notice, SHORT)
         answer.headers["vary"] = "Accept-Language"
         return answer
+
+    async def check(self, request: Request) -> Response:
+        """The page that checks receipts, as `bandeau receipts page` writes it."""
+        return HTMLResponse(
+            check_page(),
+            headers={
+                "cache-control": SHORT.decode(),
+                "content-security-policy": (
+                    f"{check_page_policy()}; frame-ancestors 'none'"
+                ),
+                "referrer-policy": "no-referrer",
+                "x-content-type-options": "nosniff",
+            },
+        )
 
     def _page(
         self, page: str, language: str, notice: Notice, cache_control: bytes

@@ -6,5 +6,7 @@ collector their turn, many to a transaction.
 
 What makes it provable is pure too: `entries` says what stands in the public log,
 `merkle` and `tiles` are its tree, `note` signs it, `policy` says whom to believe, and
-`proof` is the receipt that anyone can check. `spelling` reads their words.
+`proof` is the receipt that anyone can check; `verify_receipt` is the same check for those
+who would rather not install us, and imports nothing of ours. `spelling` reads their
+words.
 """

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from bandeau.cli import banners, notices, records, serving
+from bandeau.cli import banners, notices, records, serving, witnesses
 from bandeau.cli.terminal import print_error, print_line, spare_old_terminals
 from bandeau.errors import BandeauError, MisconfiguredError
 
@@ -13,7 +13,7 @@ _MISCONFIGURED: Final = 2
 _FAILED: Final = 1
 
 
-_ORDER: Final = ("notice", "banner", "serve", "records")
+_ORDER: Final = ("notice", "banner", "serve", "records", "witness")
 
 
 class _Commands(TyperGroup):
@@ -76,3 +76,4 @@ app.add_typer(notices.app, name="notice")
 app.command("banner")(banners.banner)
 app.command("serve")(serving.serve)
 app.command("records")(records.records)
+app.add_typer(witnesses.app, name="witness")

@@ -9,9 +9,9 @@ from bandeau.ledger.merkle import consistency_proof, leaf_hash, root
 from bandeau.ledger.note import Checkpoint, SignatureType, SigningKey, sign_note
 from bandeau.ledger.witnessing import write_request
 from bandeau.witness import (
-    CosignedStore,
     Settings,
     Witness,
+    WitnessStore,
     new_witness,
     read_settings,
 )
@@ -103,15 +103,15 @@ def settings(folder: Path) -> Settings:
 
 
 @pytest.fixture
-def store(settings: Settings) -> Iterator[CosignedStore]:
-    store = CosignedStore.open(settings.store, settings.vkey)
+def store(settings: Settings) -> Iterator[WitnessStore]:
+    store = WitnessStore.open(settings.store, settings.vkey)
     yield store
     store.close()
 
 
 @pytest.fixture
 def witness(
-    settings: Settings, store: CosignedStore, clock: Callable[[], int]
+    settings: Settings, store: WitnessStore, clock: Callable[[], int]
 ) -> Witness:
     return Witness(settings, store, clock=clock)
 

@@ -11,7 +11,7 @@ import pytest
 
 from bandeau.ledger.note import open_note, read_checkpoint
 from bandeau.ledger.witnessing import LONGEST_BODY, monitoring_path, read_cosignatures
-from bandeau.witness import CosignedStore, Settings, Witness, read_settings, service
+from bandeau.witness import Settings, Witness, WitnessStore, read_settings, service
 from tests.ledger.worked import LOG_VKEY
 from tests.witness.conftest import NOW, Clock, GrowingLog, watch
 from tests.witness.session import SESSION
@@ -19,7 +19,7 @@ from tests.witness.stage import ask, post, served
 
 
 def test_the_session_of_every_witness(
-    folder: Path, store: CosignedStore, clock: Clock
+    folder: Path, store: WitnessStore, clock: Clock
 ) -> None:
     watch(folder, LOG_VKEY)
     settings = read_settings(folder / "witness.toml")
@@ -124,10 +124,10 @@ def test_a_log_that_forks_is_refused_and_its_words_are_kept(
 
 
 def test_what_was_cosigned_survives_a_restart(
-    settings: Settings, store: CosignedStore, log: GrowingLog, address: str
+    settings: Settings, store: WitnessStore, log: GrowingLog, address: str
 ) -> None:
     post(address, log.request(0, 5))
-    again = CosignedStore.open(settings.store, settings.vkey)
+    again = WitnessStore.open(settings.store, settings.vkey)
 
     with served(Witness(settings, again)) as other:
         told = post(other, log.request(0, 6))
@@ -206,7 +206,7 @@ def test_what_is_not_there_is_one_sentence(
 
 
 def test_the_page_says_who_and_where_every_log_stands(
-    folder: Path, store: CosignedStore, clock: Clock, log: GrowingLog
+    folder: Path, store: WitnessStore, clock: Clock, log: GrowingLog
 ) -> None:
     silent = GrowingLog("<b>silent</b>.example")
     watch(folder, log.vkey, silent.vkey)
@@ -226,7 +226,7 @@ def test_the_page_says_who_and_where_every_log_stands(
 
 
 def test_health_is_that_something_could_be_cosigned(
-    address: str, store: CosignedStore
+    address: str, store: WitnessStore
 ) -> None:
     well = ask(address, "GET", "/healthz")
     store.close()
@@ -237,7 +237,7 @@ def test_health_is_that_something_could_be_cosigned(
 
 
 def test_no_signature_leaves_when_it_could_not_be_kept(
-    address: str, store: CosignedStore, log: GrowingLog
+    address: str, store: WitnessStore, log: GrowingLog
 ) -> None:
     post(address, log.request(0, 3))
     store.close()

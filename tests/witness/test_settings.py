@@ -8,7 +8,7 @@ import pytest
 
 from bandeau.errors import MisconfiguredError, StoreMissingError
 from bandeau.ledger.note import SignatureType, SigningKey
-from bandeau.witness import CosignedStore, new_witness, read_settings
+from bandeau.witness import WitnessStore, new_witness, read_settings
 from tests.witness.conftest import NAME, GrowingLog, watch
 
 
@@ -16,7 +16,7 @@ def test_a_new_witness_can_be_opened_and_keeps_its_key(tmp_path: Path) -> None:
     made = new_witness(NAME, tmp_path / "deep" / "w")
 
     read = read_settings(tmp_path / "deep" / "w" / "witness.toml")
-    CosignedStore.open(read.store, read.vkey).close()
+    WitnessStore.open(read.store, read.vkey).close()
 
     assert made.vkey == read.vkey
     assert {} == read.logs
@@ -136,7 +136,7 @@ def test_without_ml_dsa_44_there_is_one_key(
     one = read_settings(folder / "witness.toml")
 
     assert [both[0].verifier] == [key.verifier for key in one.keys]
-    CosignedStore.open(one.store, one.vkey).close()
+    WitnessStore.open(one.store, one.vkey).close()
 
 
 # ---------------------------------------------------------------- the store
@@ -149,7 +149,7 @@ def test_a_store_is_never_made_by_opening(tmp_path: Path) -> None:
         if octets is not None:
             file.write_bytes(octets)
         with pytest.raises(StoreMissingError, match="no store"):
-            CosignedStore.open(file, "vkey")
+            WitnessStore.open(file, "vkey")
 
     assert b"" == file.read_bytes()
 
@@ -158,11 +158,11 @@ def test_another_key_does_not_go_on_from_a_store(folder: Path, tmp_path: Path) -
     other = new_witness("other.example", tmp_path / "other")
 
     with pytest.raises(MisconfiguredError, match="another witness"):
-        CosignedStore.open(folder / "witness.sqlite3", other.vkey)
+        WitnessStore.open(folder / "witness.sqlite3", other.vkey)
 
 
 def test_a_file_of_another_program_is_refused(folder: Path) -> None:
     (folder / "witness.sqlite3").write_bytes(b"no database" * 100)
 
     with pytest.raises(MisconfiguredError):
-        CosignedStore.open(folder / "witness.sqlite3", "vkey")
+        WitnessStore.open(folder / "witness.sqlite3", "vkey")

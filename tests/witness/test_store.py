@@ -9,7 +9,7 @@ import pytest
 from bandeau.errors import UnavailableError
 from bandeau.ledger.note import Checkpoint, Signature
 from bandeau.ledger.witnessing import Refusal, Submission, admit, origin_hash
-from bandeau.witness import CosignedStore, Settings
+from bandeau.witness import Settings, WitnessStore
 from tests.witness.conftest import NOW, GrowingLog
 
 Sign = Callable[[Checkpoint, int], list[Signature]]
@@ -29,7 +29,7 @@ def submitted(log: GrowingLog, old: int, size: int) -> Submission:
 
 
 def test_it_is_on_disk_before_it_is_told(
-    settings: Settings, store: CosignedStore, log: GrowingLog, sign: Sign
+    settings: Settings, store: WitnessStore, log: GrowingLog, sign: Sign
 ) -> None:
     """While the signature is made nobody sees anything; once it is out, everybody does."""
     seen: list[bytes | None] = []
@@ -43,13 +43,13 @@ def test_it_is_on_disk_before_it_is_told(
     store.cosign(submitted(log, 0, 5), looking, lambda: NOW)
 
     assert [] == seen
-    other = CosignedStore.open(settings.store, settings.vkey)
+    other = WitnessStore.open(settings.store, settings.vkey)
     assert other.note(origin_hash(log.origin)) is not None
     other.close()
 
 
 def test_a_commit_that_fails_gives_no_signature(
-    settings: Settings, store: CosignedStore, log: GrowingLog, sign: Sign
+    settings: Settings, store: WitnessStore, log: GrowingLog, sign: Sign
 ) -> None:
     class Failing:
         """A connection whose COMMIT finds the disk full."""
@@ -80,7 +80,7 @@ def test_a_commit_that_fails_gives_no_signature(
 
 
 def test_an_error_while_signing_keeps_nothing(
-    store: CosignedStore, log: GrowingLog, sign: Sign
+    store: WitnessStore, log: GrowingLog, sign: Sign
 ) -> None:
     def broken(checkpoint: Checkpoint, at: int) -> list[Signature]:
         raise RuntimeError("the signer is gone")
@@ -93,7 +93,7 @@ def test_an_error_while_signing_keeps_nothing(
 
 def test_a_store_that_is_locked_says_so(
     settings: Settings,
-    store: CosignedStore,
+    store: WitnessStore,
     log: GrowingLog,
     sign: Sign,
     monkeypatch: pytest.MonkeyPatch,
@@ -119,7 +119,7 @@ def test_two_stores_never_cosign_two_trees_of_one_size(
     told: list[Checkpoint] = []
 
     def grow(which: GrowingLog) -> None:
-        store = CosignedStore.open(settings.store, settings.vkey)
+        store = WitnessStore.open(settings.store, settings.vkey)
         old = 0
         for _ in range(40):
             step = submitted(which, old, old + 1)
@@ -146,7 +146,7 @@ def test_two_stores_never_cosign_two_trees_of_one_size(
     assert [winner.checkpoint(size) for size in sizes] == told
 
 
-def test_logs_are_strangers(store: CosignedStore, log: GrowingLog, sign: Sign) -> None:
+def test_logs_are_strangers(store: WitnessStore, log: GrowingLog, sign: Sign) -> None:
     other = GrowingLog("other.example")
 
     store.cosign(submitted(log, 0, 5), sign, lambda: NOW)

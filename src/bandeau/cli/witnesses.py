@@ -62,7 +62,7 @@ def serve(
 
     Put TLS in front. Several may serve one store, on one machine.
     """
-    from bandeau.witness import CosignedStore, Witness, read_settings
+    from bandeau.witness import Witness, WitnessStore, read_settings
 
     settings = read_settings(config)
     if not settings.logs:
@@ -71,7 +71,7 @@ def serve(
             f"Hint: write its vkey into {config}, then start this again."
         )
     with stoppable():
-        store = CosignedStore.open(settings.store, settings.vkey)
+        store = WitnessStore.open(settings.store, settings.vkey)
         try:
             with listening(host, port) as door:
                 watched = counted(len(settings.logs), "log")

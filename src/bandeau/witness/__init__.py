@@ -12,6 +12,6 @@ shares the ledger's formats with the collector and nothing else.
 
 from bandeau.witness.service import Witness
 from bandeau.witness.settings import Settings, new_witness, read_settings
-from bandeau.witness.store import CosignedStore
+from bandeau.witness.store import WitnessStore
 
-__all__ = ["CosignedStore", "Settings", "Witness", "new_witness", "read_settings"]
+__all__ = ["Settings", "Witness", "WitnessStore", "new_witness", "read_settings"]

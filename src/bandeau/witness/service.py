@@ -37,7 +37,7 @@ from bandeau.ledger.witnessing import (
     write_cosignatures,
 )
 from bandeau.witness.settings import Settings
-from bandeau.witness.store import CosignedStore
+from bandeau.witness.store import WitnessStore
 
 MOST_AT_ONCE: Final = 64
 BODY_WITHIN_SECONDS: Final = 10.0
@@ -63,7 +63,7 @@ class Witness:
     def __init__(
         self,
         settings: Settings,
-        store: CosignedStore,
+        store: WitnessStore,
         *,
         clock: Callable[[], int] = seconds_now,
     ) -> None:

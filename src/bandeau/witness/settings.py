@@ -26,7 +26,7 @@ from bandeau.ledger.note import (
     keys_by_line,
     read_key,
 )
-from bandeau.witness.store import CosignedStore
+from bandeau.witness.store import WitnessStore
 
 FILE_NAME: Final = "witness.toml"
 SEED_NAME: Final = "seed"
@@ -116,7 +116,7 @@ def new_witness(name: str, folder: Path) -> Settings:
                 f"There is a witness in {folder} already.", hint="Name another folder."
             )
         keys = keys_of(new_seed_file(folder / SEED_NAME), name)
-        CosignedStore.create(folder / STORE_NAME, keys[0].verifier.text)
+        WitnessStore.create(folder / STORE_NAME, keys[0].verifier.text)
         # Last: whoever reads it finds the others.
         file.write_text(_first(name), encoding="utf-8")
     except OSError as wrong:

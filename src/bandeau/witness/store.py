@@ -53,7 +53,7 @@ class Cosigned:
     at: int
 
 
-class CosignedStore:
+class WitnessStore:
     """One row for each log; judged and kept in one transaction.
 
     **Durable.** When `cosign` has returned, what it cosigned survives the end of the

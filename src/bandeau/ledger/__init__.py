@@ -7,4 +7,8 @@ collector their turn, many to a transaction.
 What makes it provable is pure too: `entries` says what stands in the public log,
 `merkle` and `tiles` are its tree, `note` signs it, `policy` says whom to believe, and
 `proof` is the receipt that anyone can check. `spelling` reads their words.
+
+Others vouch for it: `witnessing`, pure, is what a log and a witness say to each other,
+`witness_client` asks and `feeder` asks again. `timestamps` are an authority's. `keys` is
+the file with the seed that all signing begins with.
 """

@@ -408,12 +408,14 @@ def test_a_certificate_must_hold(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     line = KEY.sign(log.checkpoint(5).text, at=NOW).line.encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
 
     def secure(connection: socket.socket, ended: threading.Event) -> None:
         try:
             with context.wrap_socket(connection, server_side=True) as inside:
                 inside.recv(100_000)
-                inside.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + line)
+                inside.sendall(head % len(line) + line)
+                ended.wait(5)  # closing on a request half read would reset it
         except OSError:
             pass
 

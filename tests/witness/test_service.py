@@ -10,7 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from bandeau.ledger.note import open_note, read_checkpoint
-from bandeau.ledger.witnessing import LONGEST_BODY, monitoring_path, read_cosignatures
+from bandeau.ledger.witnessing import (
+    LONGEST_BODY,
+    monitoring_path,
+    read_cosignatures,
+    write_request,
+)
 from bandeau.witness import Settings, Witness, WitnessStore, read_settings, service
 from tests.ledger.worked import LOG_VKEY
 from tests.witness.conftest import NOW, Clock, GrowingLog, watch
@@ -116,11 +121,25 @@ def test_a_log_that_forks_is_refused_and_its_words_are_kept(
 
     with caplog.at_level(logging.ERROR):
         told = post(address, fork.request(5, 5))
+        again = post(address, fork.request(5, 5))
 
-    assert 422 == told.status
+    assert 422 == told.status == again.status
+    assert 1 == len(caplog.records), "once is enough"
     assert fork.checkpoint(5).text.splitlines()[2] in caplog.text
     assert "127.0.0.1" not in caplog.text
     assert 200 == post(address, log.request(5, 6)).status
+
+
+def test_a_bad_proof_that_anybody_may_send_is_no_evidence(
+    address: str, log: GrowingLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    post(address, log.request(0, 3))
+
+    for size in (3, 5):
+        told = post(address, write_request(3, (bytes(32),), log.note(size)))
+        assert 422 == told.status
+
+    assert [] == caplog.records
 
 
 def test_what_was_cosigned_survives_a_restart(

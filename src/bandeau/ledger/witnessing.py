@@ -124,12 +124,15 @@ def read_request(body: bytes) -> Request:
 class Refusal:
     """Nothing is cosigned: the status that says so, and one sentence.
 
-    A 409 says no sentence but the `size` that was cosigned last.
+    A 409 says no sentence but the `size` that was cosigned last. `is_fork` where the log
+    itself has signed the contrary of what it signed before: that is proof, and nobody
+    but the log can have made it. A bad proof is none; anybody can send one.
     """
 
     status: int
     sentence: str
     size: int | None = None
+    is_fork: bool = False
 
     @property
     def media_type(self) -> str:
@@ -207,7 +210,9 @@ def judge(submission: Submission, last: Checkpoint | None) -> Decision:
         return Refusal(status=422, sentence="A tree of no entries has another root.")
     if checkpoint.size == last_size and checkpoint.root != last_root:
         return Refusal(
-            status=422, sentence="Another tree of this size was cosigned before."
+            status=422,
+            sentence="Another tree of this size was cosigned before.",
+            is_fork=True,
         )
     if not verify_consistency(
         submission.proof,

@@ -42,6 +42,8 @@ from bandeau.witness.store import WitnessStore
 MOST_AT_ONCE: Final = 64
 BODY_WITHIN_SECONDS: Final = 10.0
 
+_MOST_FORKS: Final = 1000
+
 _log = logging.getLogger("bandeau.witness")
 
 _DETAILS: Final = {
@@ -71,6 +73,7 @@ class Witness:
         self._store = store
         self._clock = clock
         self._at_once = 0
+        self._forks: set[Checkpoint] = set()
         self._routes = Starlette(
             routes=[
                 Route(f"/{ADD_CHECKPOINT}", self._add_checkpoint, methods=["POST"]),
@@ -89,11 +92,12 @@ class Witness:
         await self._routes(scope, receive, send)
 
     async def _add_checkpoint(self, request: Request) -> Response:
+        body = await _whole_body(request)
+        # Whoever is slow to send a body keeps nobody else from being decided on.
         if self._at_once >= MOST_AT_ONCE:
             raise UnavailableError("Too many ask at once.", retry_after=5)
         self._at_once += 1
         try:
-            body = await _whole_body(request)
             decision = await asyncio.to_thread(self._decide, body)
         finally:
             self._at_once -= 1
@@ -106,9 +110,27 @@ class Witness:
         if isinstance(submission, Refusal):
             return submission
         decision = self._store.cosign(submission, self._sign, self._clock)
-        if isinstance(decision, Refusal) and decision.status == 422:
-            _keep_evidence(submission, decision)
+        if isinstance(decision, Refusal) and decision.is_fork:
+            self._keep_evidence(submission)
         return decision
+
+    def _keep_evidence(self, submission: Submission) -> None:
+        """Log what a log has signed against its own word, once.
+
+        "the witness MAY log the request […] as it might be proof of log misbehavior" --
+        tlog-witness. These are the log's own public words, verified, and nothing about
+        who brought them.
+        """
+        checkpoint = submission.checkpoint
+        if checkpoint in self._forks or len(self._forks) >= _MOST_FORKS:
+            return
+        self._forks.add(checkpoint)
+        lines = "".join([signature.line for signature in submission.signatures])
+        _log.error(
+            "Not cosigned, and worth keeping: another tree of this size was cosigned "
+            "before: %r",
+            f"{checkpoint.text}\n{lines}",
+        )
 
     def _sign(self, checkpoint: Checkpoint, at: int) -> list[Signature]:
         # What we understood, spelt anew, and not the bytes that came: if the two ever
@@ -194,21 +216,6 @@ async def _whole_body(request: Request) -> bytes:
             408, "The request took too long.", {"connection": "close"}
         ) from None
     return body
-
-
-def _keep_evidence(submission: Submission, refusal: Refusal) -> None:
-    """Log what a log has signed and could not prove: it may be proof of misbehaviour.
-
-    It is the log's own public words, verified, and nothing about who brought them.
-    """
-    checkpoint = submission.checkpoint
-    lines = "".join([signature.line for signature in submission.signatures])
-    _log.error(
-        "Not cosigned, and worth keeping: %s from size %d: %r",
-        refusal.sentence,
-        submission.old_size,
-        f"{checkpoint.text}\n{lines}",
-    )
 
 
 def _text(status: int, body: bytes, media_type: str = TEXT_TYPE) -> Response:

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -80,7 +80,7 @@ class WitnessStore:
                 f"There is something at {file} already.", hint="Name another place."
             ) from None
         connection = _connect(file)
-        try:
+        with _opening(file), closing(connection):
             # The schema, the mark and the owner come to be together: a crash before
             # leaves an empty file, which nothing opens.
             connection.execute("PRAGMA journal_mode = WAL")
@@ -91,8 +91,12 @@ class WitnessStore:
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {_VERSION}")
             connection.execute("COMMIT")
+        # A new file is durable when the folder that names it is.
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
         finally:
-            connection.close()
+            os.close(folder)
 
     @classmethod
     def open(cls, file: Path, vkey: str) -> Self:
@@ -108,19 +112,13 @@ class WitnessStore:
                 hint="`bandeau witness new` makes one, together with a new key. Without "
                 "its store a key may not be used again.",
             )
-        try:
+        with _opening(file):
             connection = _connect(file)
             try:
                 _expect_ours(connection, file, vkey)
             except BaseException:
                 connection.close()
                 raise
-        except sqlite3.Error as wrong:
-            raise MisconfiguredError(
-                f"{file} cannot be opened: {wrong.sqlite_errorname}.",
-                hint="Let the user that runs the witness read and write it and its "
-                "folder, on a local disk.",
-            ) from None
         return cls(connection)
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -259,6 +257,19 @@ def _expect_ours(connection: sqlite3.Connection, file: Path, vkey: str) -> None:
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     (value,) = connection.execute(f"PRAGMA {name}").fetchone()
     return value
+
+
+@contextmanager
+def _opening(file: Path) -> Generator[None]:
+    try:
+        yield
+    except sqlite3.Error as wrong:
+        name = getattr(wrong, "sqlite_errorname", "SQLITE_ERROR")
+        raise MisconfiguredError(
+            f"{file} cannot be opened: {name}.",
+            hint="Let the user that runs the witness read and write it and its folder, "
+            "on a local disk.",
+        ) from None
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def test_the_version_is_the_packages(run: Run) -> None:
 def test_help_lists_the_commands_as_a_site_meets_them(run: Run) -> None:
     told = run("--help").stdout
 
-    commands = ["  notice ", "  banner ", "  serve ", "  records "]
+    commands = ["  notice ", "  banner ", "  serve ", "  records ", "  witness "]
     places = [told.index(command) for command in commands]
     assert sorted(places) == places
     assert "..." not in told.partition("Commands:")[2], (

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from bandeau.cli import banners, notices, receipts, records, serving
+from bandeau.cli import banners, notices, receipts, records, serving, witnesses
 from bandeau.cli.terminal import print_error, print_line, spare_old_terminals
 from bandeau.errors import BandeauError, MisconfiguredError
 
@@ -13,7 +13,15 @@ _MISCONFIGURED: Final = 2
 _FAILED: Final = 1
 
 
-_ORDER: Final = ("notice", "banner", "serve", "records", "verify", "receipts")
+_ORDER: Final = (
+    "notice",
+    "banner",
+    "serve",
+    "records",
+    "verify",
+    "receipts",
+    "witness",
+)
 
 
 class _Commands(TyperGroup):
@@ -78,3 +86,4 @@ app.command("serve")(serving.serve)
 app.command("records")(records.records)
 app.command("verify")(receipts.verify)
 app.add_typer(receipts.app, name="receipts")
+app.add_typer(witnesses.app, name="witness")

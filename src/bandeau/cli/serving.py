@@ -1,24 +1,16 @@
-"""`bandeau serve`: the collector, and a site behind the gate if wanted, on one port.
+"""`bandeau serve`: the collector, and a site behind the gate if wanted, on one port."""
 
-The port is taken before anything starts, so that whoever cannot have it hears so in one
-sentence. No line is logged for a request: it would hold an address.
-"""
-
-import errno
-import signal
-import socket
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bandeau.cli.listening import address_of, listening, run, stoppable
 from bandeau.cli.options import CountryOption, StoreOption, regime_of
-from bandeau.cli.terminal import console, print_line, print_note
-from bandeau.errors import BandeauError, MisconfiguredError
+from bandeau.cli.terminal import print_note
+from bandeau.errors import MisconfiguredError
 from bandeau.ledger.sqlite import SqliteStore
 from bandeau.regimes import Regime
 
@@ -26,9 +18,6 @@ from bandeau.regimes import Regime
 if TYPE_CHECKING:
     from bandeau.collector import Collector
     from bandeau.site import Site
-
-_GRACE_SECONDS: Final = 10
-_BACKLOG: Final = 2048
 
 
 class Mode(Enum):
@@ -79,12 +68,12 @@ def serve(
     Behind another web server, pass on /bandeau/ and /.well-known/gpc.json.
     """
     regime = regime_of(country)
-    with _stoppable():
+    with stoppable():
         opened = SqliteStore.open(store)
         try:
             _expect_published(opened, only, store)
-            with _listening(host, port) as door:
-                address = _address(door)
+            with listening(host, port) as door:
+                address = address_of(door)
                 if site:
                     lines = [f"site: {address}/"]
                     application = _gated(site, opened, mode, country, only)
@@ -92,7 +81,7 @@ def serve(
                     lines = []
                     application = _collector(opened, regime, only)
                 lines = [f"collector: {address}/bandeau/", *lines]
-                _run(application, door, lines, gated=bool(site))
+                run(application, door, lines, websockets=bool(site))
         finally:
             opened.close()
 
@@ -112,44 +101,6 @@ def _expect_published(store: SqliteStore, only: str, folder: Path) -> None:
             "Nothing is published yet; what you publish is served at once.\n"
             f"Hint: bandeau notice publish notice.toml --store {folder}"
         )
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Generator[socket.socket]:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        door = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except OSError as wrong:
-        problem, hint = _TROUBLE.get(
-            wrong.errno or 0,
-            (f"cannot be taken: {wrong.strerror}", "Name another with --host."),
-        )
-        raise MisconfiguredError(
-            f"Port {port} of {host} {problem}.", hint=hint
-        ) from None
-    with door:
-        yield door
-
-
-_TROUBLE: Final = {
-    errno.EADDRINUSE: (
-        "is taken",
-        "End what listens there, or name another with --port; 0 takes any free one.",
-    ),
-    errno.EADDRNOTAVAIL: (
-        "cannot be taken: the address is none of this machine's",
-        "Name another with --host; 127.0.0.1 is for this machine alone.",
-    ),
-    errno.EACCES: (
-        "is for programs with more rights",
-        "Name one above 1023 with --port, and let a web server pass requests on to it.",
-    ),
-}
-
-
-def _address(door: socket.socket) -> str:
-    host, port = door.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 # --- what is served -----------------------------------------------------------------
@@ -179,65 +130,3 @@ def _gated(
             hint="Write MODULE:APP, as it can be imported from this folder.",
         ) from None
     return Site(application, store, mode=mode.value, country=country, site=only or None)
-
-
-# --- serving ------------------------------------------------------------------------
-
-
-def _run(
-    application: Any, door: socket.socket, lines: Sequence[str], *, gated: bool
-) -> None:
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            if self.started:
-                # Now, and not before: whoever reads this line may send a request.
-                for line in lines:
-                    print_line(line)
-                sys.stdout.flush()
-
-    screen = console(stderr=True)
-    server = Server(
-        uvicorn.Config(
-            application,
-            lifespan="on",
-            # The collector has none; whether a site has is its own business.
-            ws="auto" if gated else "none",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            # Nobody's word about addresses is believed here, and nobody's is needed.
-            proxy_headers=False,
-            use_colors=screen.is_terminal and not screen.no_color,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-    )
-    server.run(sockets=[door])
-    if not server.started:
-        raise BandeauError(
-            "The application did not start.", hint="What it said stands above."
-        )
-
-
-@contextmanager
-def _stoppable() -> Generator[None]:
-    """Ctrl-C and SIGTERM end the command well: everything is closed, exit code 0.
-
-    While uvicorn runs it takes the signals itself, ends gracefully, and then sends them
-    again to whoever had them before, which is us.
-    """
-
-    def stop(*_: object) -> None:
-        raise SystemExit(0)
-
-    before = {each: signal.signal(each, stop) for each in _SIGNALS}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)

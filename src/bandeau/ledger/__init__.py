@@ -9,4 +9,8 @@ What makes it provable is pure too: `entries` says what stands in the public log
 `proof` is the receipt that anyone can check; `verify_receipt` is the same check for those
 who would rather not install us, and imports nothing of ours. `spelling` reads their
 words.
+
+Others vouch for it: `witnessing`, pure, is what a log and a witness say to each other,
+`witness_client` asks and `feeder` asks again. `timestamps` are an authority's. `keys` is
+the file with the seed that all signing begins with.
 """

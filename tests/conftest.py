@@ -1,8 +1,13 @@
 """What tests of every folder may lean on; a folder's own fixtures live in its own."""
 
 import pytest
+from hypothesis import settings
 
 from tests import chromium as chromium_finder
+
+# How long an example takes is the machine's affair; pytest-timeout ends what hangs.
+settings.register_profile("bandeau", deadline=None)
+settings.load_profile("bandeau")
 
 
 @pytest.fixture(scope="session")

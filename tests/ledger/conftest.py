@@ -11,7 +11,7 @@ from bandeau.ledger.places import create_store, open_store
 from bandeau.ledger.record import Kind, Record, new_request_key, record_body
 from bandeau.ledger.sqlite import SqliteStore
 from bandeau.ledger.store import Store
-from tests.postgres import ADVICE, Server, find
+from tests.postgres import Server
 
 if TYPE_CHECKING:
     from bandeau.ledger.postgres import PostgresStore
@@ -79,16 +79,7 @@ def sqlite_store(tmp_path: Path) -> Iterator[SqliteStore]:
     store.close()
 
 
-# A server for the session, a database for each test
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """A PostgreSQL server; who wants to stop or kill one starts their own."""
-    if find() is None:
-        pytest.skip(ADVICE)
-    with Server() as server:
-        yield server
+# A database for each test
 
 
 @pytest.fixture(scope="session")

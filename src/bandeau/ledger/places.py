@@ -35,7 +35,7 @@ def create_store(place: Path | str) -> Store:
     return SqliteStore.create(place)
 
 
-def shown(place: Path | str) -> str:
+def store_name(place: Path | str) -> str:
     """A place in words for people: a file, or an address without its password."""
     return without_password(str(place)) if is_address(place) else str(store_file(place))
 

@@ -18,6 +18,7 @@ PostgreSQL then calls it done without its standby.
 """
 
 import queue
+import threading
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -65,7 +66,7 @@ _LOCK_MS: Final = 5_000
 # A writer that stops between two statements (its machine is gone, say) would hold a
 # site's row. Ours take milliseconds.
 _IDLE_MS: Final = 10_000
-_REACH_MS: Final = 5_000
+_REACH_SECONDS: Final = 5.0
 
 # Where the address does not say otherwise. Of several hosts the one that takes writes is
 # ours; a host that falls silent is noticed within some ten seconds.
@@ -402,6 +403,7 @@ class _Lines:
         self._only_read = only_read
         self._most = most
         self._generation = 0
+        self._closing = threading.Lock()
         self._closed = False
         # Last in, first out: few connections are enough for few callers. None stands for
         # one that is not made yet.
@@ -436,13 +438,14 @@ class _Lines:
         self._generation += 1
 
     def close(self) -> None:
-        self._closed = True
-        for _ in range(self._most):
-            line = self._free.get()  # waits for whoever uses it
-            if line is not None:
-                line.connection.close()
-        for _ in range(self._most):
-            self._free.put(None)
+        with self._closing:
+            self._closed = True
+            # All of them, so this waits for whoever uses one; and then for ever none.
+            lines = [self._free.get() for _ in range(self._most)]
+            for line in lines:
+                if line is not None:
+                    line.connection.close()
+                self._free.put(None)
 
     def _made(self) -> _Line:
         generation = self._generation
@@ -516,24 +519,27 @@ _COMMIT: Final = "synchronous_commit"
 
 
 def _settle(connection: _Connection) -> None:
-    settings = {
-        "lock_ms": str(_LOCK_MS),
-        "idle_ms": str(_IDLE_MS),
-        "reach_ms": str(_REACH_MS),
-    }
+    settings = {"lock_ms": str(_LOCK_MS), "idle_ms": str(_IDLE_MS)}
     connection.execute(_SQL["settle"], settings)
     warned: list[str] = []
     connection.add_notice_handler(
         lambda said: warned.append(said.severity_nonlocalized or "")
     )
-    connection.execute(_SQL["reach"])
+    # From here, because no timeout of the server's holds while it commits. This commit
+    # may be cancelled: nobody is told that it happened.
+    patience = threading.Timer(_REACH_SECONDS, connection.cancel_safe)
+    patience.start()
+    try:
+        connection.execute(_SQL["reach"])
+    finally:
+        patience.cancel()
+        patience.join()
     if "WARNING" in warned:
         raise UnavailableError(
             "No synchronous standby of the store's server answers.",
             retry_after=10,
             hint="See why it does not, or take it out of synchronous_standby_names.",
         )
-    connection.execute(_SQL["never_cancel"])
 
 
 def _one(
@@ -643,6 +649,11 @@ _TROUBLE: Final[Mapping[str, tuple[str, str, int]]] = {
     "57": (
         "The server of the store is restarting, or ended our connection.",
         "See its log.",
+        2,
+    ),
+    "57014": (
+        "The server of the store was told to give up.",
+        "See who cancelled it, and the server's statement_timeout.",
         2,
     ),
     "58": (

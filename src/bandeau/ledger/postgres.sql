@@ -10,14 +10,10 @@ SELECT
     set_config('synchronous_commit', current_setting('synchronous_commit'), false),
     set_config('default_transaction_isolation', 'read committed', false),
     set_config('lock_timeout', %(lock_ms)s, false),
-    set_config('idle_in_transaction_session_timeout', %(idle_ms)s, false),
-    set_config('statement_timeout', %(reach_ms)s, false);
+    set_config('idle_in_transaction_session_timeout', %(idle_ms)s, false);
 
 -- reach: A commit that writes nothing but a mark in the log; it returns when all before it is safe.
 SELECT pg_logical_emit_message(true, 'bandeau', '');
-
--- never_cancel: A COMMIT cancelled while it waits for a standby has happened all the same.
-SELECT set_config('statement_timeout', '0', false);
 
 -- only_read: A connection for reading cannot write by mistake.
 SELECT set_config('default_transaction_read_only', 'on', false);

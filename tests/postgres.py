@@ -10,7 +10,6 @@ PostgreSQL refuses to run as root; root runs it as the user `postgres` or `nobod
 
 import ctypes
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -52,14 +51,14 @@ def find() -> Path | None:
 class Server:
     """One server. `with Server() as server` starts it, and leaving the block ends it."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, *, within: Path | None = None, **settings: object) -> None:
         programs = find()
         assert programs is not None, ADVICE
         self._programs: Final = programs
         self._account: Final = _account()
         self._running: subprocess.Popen[bytes] | None = None
         # A short path: a socket's name holds 107 bytes.
-        self.folder: Final = Path(tempfile.mkdtemp(prefix="bandeau-pg-"))
+        self.folder: Final = Path(tempfile.mkdtemp(prefix="bandeau-pg-", dir=within))
         self.cluster: Final = self.folder / "cluster"
         self.port: Final = _free_port()
         self._settings: dict[str, object] = {
@@ -165,6 +164,21 @@ class Server:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def cpu_seconds(self) -> float:
+        """What all its processes have cost till now, those that ended included."""
+        assert self._running is not None, "only a running server costs"
+        pid = self._running.pid
+        # "utime stime cutime cstime" are the 14th to 17th words; the name is the second.
+        ticks = [
+            int(tick)
+            for each in (pid, *_children(pid))
+            for tick in Path(f"/proc/{each}/stat")
+            .read_text()
+            .rpartition(")")[2]
+            .split()[11 : 15 if each == pid else 13]
+        ]
+        return sum(ticks) / os.sysconf("SC_CLK_TCK")
+
     def set(self, **settings: str) -> None:
         """Change settings of the running server, as an administrator would."""
         for name, value in settings.items():
@@ -244,10 +258,12 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _account() -> pwd.struct_passwd | None:
+def _account() -> Any:
     """Who the server runs as, where that is not who we are."""
-    if os.geteuid() != 0:
+    if sys.platform == "win32" or os.geteuid() != 0:
         return None
+    import pwd
+
     for name in _USERS:
         try:
             return pwd.getpwnam(name)
@@ -276,3 +292,9 @@ def _children(parent: int) -> list[int]:
 def _die_with_us() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+if __name__ == "__main__":
+    if (programs := find()) is None:
+        sys.exit(1)
+    print(programs)  # noqa: T201  for scripts/test

@@ -48,7 +48,12 @@ def new_record() -> Callable[..., Record]:
 # One line for each implementation; the fixture of that name makes an empty store.
 STORES = [
     pytest.param("new_sqlite", id="sqlite"),
-    pytest.param("new_postgres", id="postgres", marks=pytest.mark.postgres),
+    pytest.param(
+        "new_postgres",
+        id="postgres",
+        # The first one waits for the server to start.
+        marks=[pytest.mark.postgres, pytest.mark.timeout(60)],
+    ),
 ]
 
 

@@ -33,15 +33,15 @@ CREATE TABLE bandeau.publication (
 CREATE INDEX publication_of_site ON bandeau.publication (site, id);
 
 -- One choice. `id` is site * 2^40 + index, as in SQLite: a site's records have one key
--- space, in order. Rows are never updated. What erasing will destroy (salts) gets a narrow
+-- space, in order. Numbers stand first, so that nothing is padded. Rows are never updated. What erasing will destroy (salts) gets a narrow
 -- table of its own, so that erasing rewrites no record.
 CREATE TABLE bandeau.record (
     id bigint PRIMARY KEY,
     site integer NOT NULL,
-    request bytea NOT NULL,
-    subject bytea,
     day integer NOT NULL,
     kind smallint NOT NULL,
+    request bytea NOT NULL,
+    subject bytea,
     body bytea NOT NULL
 );
 

@@ -1,15 +1,18 @@
 """What does it cost to keep a choice, and does it stay so?
 
-    python bench/store.py                      a million rows for the question of flatness
-    python bench/store.py --rows 10000000      ten million: some five minutes, 4 GB of disk
+    python -m bench.store                      a million rows for the question of flatness
+    python -m bench.store --rows 10000000      ten million: some five minutes, 4 GB of disk
+    python -m bench.store --postgres           the same in PostgreSQL, beside SQLite: starts
+                                               a server of its own (Debian's postgresql)
 
 Records are appended by callers of one event loop, as a collector's are, through the
-sequencer into SQLite; each caller waits until its record is durable before it brings the
-next. Batches form by themselves. Beside us runs what one would write without a ledger: an
-INSERT and a COMMIT for each record, on the same disk, as durable.
+sequencer into the store; each caller waits until its record is durable before it brings
+the next. Batches form by themselves. Beside us runs what one would write without a ledger:
+an INSERT and a COMMIT for each record, on the same disk, as durable.
 
-CPU is that of the whole process, the kernel's share included. Rounds on the empty and on
-the full store take turns, so that a busy neighbour slows both; medians are compared.
+CPU is that of the whole process, the kernel's share included, and of the whole database
+server where there is one. Rounds on the empty and on the full store take turns, so that a
+busy neighbour slows both; medians are compared.
 """
 
 import argparse
@@ -21,10 +24,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+from bandeau.ledger.places import create_store
 from bandeau.ledger.record import (
     KINDS,
     Record,
@@ -36,7 +42,8 @@ from bandeau.ledger.record import (
     subject_key,
 )
 from bandeau.ledger.sequencer import Sequencer
-from bandeau.ledger.sqlite import SqliteStore
+from bandeau.ledger.store import Store
+from tests.postgres import ADVICE, Server, find
 
 try:
     from uvloop import run
@@ -54,6 +61,109 @@ MAX_BYTES, MIN_FLAT, MAX_LOOKUP_MS, MAX_CPU_US = 350, 0.85, 5.0, 30.0
 class Cost:
     cpu_us: float
     per_second: float
+
+
+class Engine(Protocol):
+    """What keeps a store: how to make one, and what it costs beside our own time."""
+
+    title: str
+
+    def place(self, name: str) -> str: ...
+    def cpu_seconds(self) -> float: ...
+    def bytes_on_disk(self, name: str) -> int: ...
+    def inserting(self, name: str) -> Callable[[bytes], None]:
+        """The baseline: one table, one INSERT and one COMMIT a record."""
+        ...
+
+
+class Sqlite:
+    def __init__(self, folder: Path) -> None:
+        self.title = f"SQLite {sqlite3.sqlite_version}"
+        self._folder = folder
+
+    def place(self, name: str) -> str:
+        return str(self._folder / name)
+
+    def cpu_seconds(self) -> float:
+        return 0.0  # it runs in this process
+
+    def bytes_on_disk(self, name: str) -> int:
+        return sum(file.stat().st_size for file in (self._folder / name).iterdir())
+
+    def inserting(self, name: str) -> Callable[[bytes], None]:
+        file = sqlite3.connect(self._folder / f"{name}.sqlite3", isolation_level=None)
+        file.execute("PRAGMA journal_mode = WAL")
+        file.execute("PRAGMA synchronous = FULL")
+        file.execute("CREATE TABLE choice (id INTEGER PRIMARY KEY, body TEXT)")
+
+        def insert(body: bytes) -> None:
+            file.execute("BEGIN")
+            file.execute("INSERT INTO choice (body) VALUES (?)", (body,))
+            file.execute("COMMIT")
+
+        return insert
+
+
+class Postgres:
+    def __init__(self, server: Server) -> None:
+        ((version,),) = server.execute("SHOW server_version")
+        self.title = f"PostgreSQL {version}"
+        self._server = server
+
+    def place(self, name: str) -> str:
+        self._server.execute(f'CREATE DATABASE "{name}"')
+        return self._server.address(name)
+
+    def cpu_seconds(self) -> float:
+        return self._server.cpu_seconds()
+
+    def bytes_on_disk(self, name: str) -> int:
+        question = (
+            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class "
+            "WHERE relnamespace = 'bandeau'::regnamespace AND relkind = 'r'"
+        )
+        ((size,),) = self._server.execute(question, name)
+        return int(size)
+
+    def inserting(self, name: str) -> Callable[[bytes], None]:
+        import psycopg
+
+        connection = psycopg.connect(self.place(name))
+        connection.execute("CREATE TABLE choice (id serial PRIMARY KEY, body bytea)")
+
+        def insert(body: bytes) -> None:
+            connection.execute("INSERT INTO choice (body) VALUES (%s)", (body,))
+            connection.commit()
+
+        return insert
+
+
+@contextmanager
+def engines(folder: Path, *, with_postgres: bool) -> Iterator[list[Engine]]:
+    if not with_postgres:
+        yield [Sqlite(folder)]
+        return
+    if find() is None:
+        sys.exit(ADVICE)
+    with Server(within=folder, shared_buffers="256MB", max_wal_size="4GB") as server:
+        yield [Sqlite(folder), Postgres(server)]
+
+
+class Meter:
+    """Our CPU and the engine's, and the clock, from its making on."""
+
+    def __init__(self, engine: Engine | None = None) -> None:
+        self._engine = engine
+        self._cpu, self._clock = self._spent(), time.perf_counter()
+
+    def cost(self, choices: int) -> "Cost":
+        lasted = time.perf_counter() - self._clock
+        cpu = self._spent() - self._cpu
+        return Cost(cpu_us=cpu / choices * 1e6, per_second=choices / lasted)
+
+    def _spent(self) -> float:
+        engine = 0.0 if self._engine is None else self._engine.cpu_seconds()
+        return time.process_time() + engine
 
 
 def new_record() -> Record:
@@ -79,7 +189,7 @@ def new_record() -> Record:
     )
 
 
-def fill(store: SqliteStore, rows: int) -> list[bytes]:
+def fill(store: Store, rows: int) -> list[bytes]:
     """Append `rows` of the past, a hundred a second, in large batches; some subjects."""
     start_ms = time.time_ns() // 1_000_000 - rows * 10 - 60_000
     subjects: list[bytes] = []
@@ -118,7 +228,7 @@ def fill(store: SqliteStore, rows: int) -> list[bytes]:
     return subjects
 
 
-def appended(store: SqliteStore, choices: int, callers: int) -> Cost:
+def appended(engine: Engine, store: Store, choices: int, callers: int) -> Cost:
     """What it costs to append with so many callers, each waiting for its answer."""
     records = [new_record() for _ in range(choices)]
     sequencer = Sequencer(store)
@@ -132,42 +242,39 @@ def appended(store: SqliteStore, choices: int, callers: int) -> Cost:
 
         await asyncio.gather(*(caller() for _ in range(callers)))
 
-    cpu, clock = time.process_time(), time.perf_counter()
+    meter = Meter(engine)
     run(bring())
-    cost = _cost(choices, cpu, clock)
+    cost = meter.cost(choices)
     sequencer.close()
     return cost
 
 
-def plainly_inserted(folder: Path, choices: int) -> Cost:
+def in_batches(engine: Engine, store: Store, choices: int, batch: int) -> Cost:
+    """What the store alone costs, without a sequencer before it."""
+    records = [new_record() for _ in range(choices)]
+    size = store.size(SITE)
+    meter = Meter(engine)
+    for first in range(0, choices, batch):
+        some = records[first : first + batch]
+        store.append(SITE, some, expected_size=size + first)
+    return meter.cost(choices)
+
+
+def plainly_inserted(engine: Engine, name: str, choices: int) -> Cost:
     """The baseline: one table, one INSERT and one COMMIT a record, fsync each time."""
     records = [new_record() for _ in range(choices)]
-    file = sqlite3.connect(folder / "plain.sqlite3", isolation_level=None)
-    file.execute("PRAGMA journal_mode = WAL")
-    file.execute("PRAGMA synchronous = FULL")
-    file.execute("CREATE TABLE choice (id INTEGER PRIMARY KEY, body TEXT)")
-    cpu, clock = time.process_time(), time.perf_counter()
+    insert = engine.inserting(name)
+    meter = Meter(engine)
     for record in records:
-        file.execute("BEGIN")
-        file.execute("INSERT INTO choice (body) VALUES (?)", (record.body,))
-        file.execute("COMMIT")
-    cost = _cost(choices, cpu, clock)
-    file.close()
-    return cost
+        insert(record.body)
+    return meter.cost(choices)
 
 
 def making(choices: int) -> Cost:
-    cpu, clock = time.process_time(), time.perf_counter()
+    meter = Meter()
     for _ in range(choices):
         new_record()
-    return _cost(choices, cpu, clock)
-
-
-def _cost(choices: int, cpu: float, clock: float) -> Cost:
-    return Cost(
-        cpu_us=(time.process_time() - cpu) / choices * 1e6,
-        per_second=choices / (time.perf_counter() - clock),
-    )
+    return meter.cost(choices)
 
 
 def lasted_ms(calls: Sequence[Callable[[], object]]) -> list[float]:
@@ -186,8 +293,8 @@ def middle(costs: Sequence[Cost]) -> Cost:
     )
 
 
-def new_store(folder: Path) -> SqliteStore:
-    store = SqliteStore.create(folder)
+def new_store(engine: Engine, name: str) -> Store:
+    store = create_store(engine.place(name))
     store.add_site(SITE)
     return store
 
@@ -206,40 +313,53 @@ def main() -> None:
     options.add_argument("--choices", type=int, default=20_000, help="in each round")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--folder", type=Path, help="where: the disk to measure")
+    options.add_argument(
+        "--postgres", action="store_true", help="measure PostgreSQL too"
+    )
     chosen = options.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bandeau-bench-", dir=chosen.folder))
+    # PostgreSQL runs as another user where we are root, and has to come in.
+    folder.chmod(0o711)
     try:
-        measure(folder, chosen.rows, chosen.choices, chosen.rounds)
+        with engines(folder, with_postgres=chosen.postgres) as measured:
+            for engine in measured:
+                measure(engine, chosen.rows, chosen.choices, chosen.rounds)
     finally:
         shutil.rmtree(folder)
 
 
-def measure(folder: Path, rows: int, choices: int, rounds: int) -> None:
-    print(f"The store: SQLite {sqlite3.sqlite_version}, fsync before each answer\n")
+def measure(engine: Engine, rows: int, choices: int, rounds: int) -> None:
+    print(f"The store: {engine.title}, fsync before each answer\n")
     line("", "CPU a record     records")
     cost_line("making one record (not in the figures below)", making(choices))
+    store = new_store(engine, "in-batches")
+    for batch in (1, 100, 1_000):
+        in_batches(engine, store, 10 * batch, batch)
+        few = choices // 10 if batch == 1 else choices
+        cost = in_batches(engine, store, few, batch)
+        cost_line(f"the store alone, in batches of {batch:,}", cost)
+    store.close()
     for callers in (1, 16, 128):
-        store = new_store(folder / f"with-{callers}")
-        appended(store, callers, callers)
+        store = new_store(engine, f"with-{callers}")
+        appended(engine, store, callers, callers)
         few = choices // 10 if callers == 1 else choices
-        cost_line(f"appended, callers: {callers}", appended(store, few, callers))
+        cost = appended(engine, store, few, callers)
+        cost_line(f"appended, callers: {callers}", cost)
         store.close()
 
     clock = time.perf_counter()
-    full = new_store(folder / "full")
+    full = new_store(engine, "full")
     subjects = fill(full, rows)
     filled = time.perf_counter() - clock
     empties: list[Cost] = []
     fulls: list[Cost] = []
     plains: list[Cost] = []
     for number in range(rounds):
-        store = new_store(folder / f"empty-{number}")
-        empties.append(appended(store, choices, 32))
+        store = new_store(engine, f"empty-{number}")
+        empties.append(appended(engine, store, choices, 32))
         store.close()
-        fulls.append(appended(full, choices, 32))
-        place = folder / f"plain-{number}"
-        place.mkdir()
-        plains.append(plainly_inserted(place, choices // 10))
+        fulls.append(appended(engine, full, choices, 32))
+        plains.append(plainly_inserted(engine, f"plain-{number}", choices // 10))
     empty, with_rows, plain = middle(empties), middle(fulls), middle(plains)
     cost_line("appended, callers: 32, empty", empty, f"aim: {MAX_CPU_US:.0f} µs")
     cost_line(f"appended, callers: 32, {rows:,} rows stored", with_rows)
@@ -271,8 +391,9 @@ def measure(folder: Path, rows: int, choices: int, rounds: int) -> None:
     )
     line("a page of 100, anywhere, p95", f"{pages[len(pages) * 95 // 100]:.2f} ms")
     line("all tallies, p95", f"{counts[len(counts) * 95 // 100]:.2f} ms")
-    on_disk = full.file.stat().st_size / size
+    on_disk = engine.bytes_on_disk("full") / size
     line("on disk, a choice", f"{on_disk:.0f} bytes", f"aim: {MAX_BYTES}")
+    print()
 
 
 if __name__ == "__main__":

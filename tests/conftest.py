@@ -1,9 +1,12 @@
 """What tests of every folder may lean on; a folder's own fixtures live in its own."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
 from tests import chromium as chromium_finder
+from tests import postgres
 
 # How long an example takes is the machine's affair; pytest-timeout ends what hangs.
 settings.register_profile("bandeau", deadline=None)
@@ -18,3 +21,12 @@ def chromium() -> str:
     if path is None:
         pytest.fail(chromium_finder.ADVICE, pytrace=False)
     return path
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server; a test that stops or kills one starts its own."""
+    if postgres.find() is None:
+        pytest.skip(postgres.ADVICE)
+    with postgres.Server() as server:
+        yield server

@@ -20,7 +20,7 @@ from bandeau.collector.sites import Published
 from bandeau.errors import MisconfiguredError
 from bandeau.gate.plan import Mode
 from bandeau.integrations.asgi import Gate
-from bandeau.ledger.sqlite import SqliteStore
+from bandeau.ledger.places import create_store, open_store
 from bandeau.ledger.store import Store
 from bandeau.locale import catalogues
 from bandeau.model.choices import Choice
@@ -42,14 +42,15 @@ def now_utc() -> datetime:
 class Site:
     """An application and its consent: `/bandeau/…` is answered here, the rest is gated.
 
-    `store` is a store or where one lies; it is made by publishing a notice, never here.
+    `store` is a store or where one lies (a folder, or a database as
+    postgresql://user@host/database); it is made by publishing a notice, never here.
     `site` is the name of the site in that store, where it has several. `mode` is
     "personal" (the server leaves out what is not accepted) or "uniform" (everybody gets
     the same bytes). `country` says whose law holds; without it the strictest does. The
     application's own lifespan runs inside ours, and one without any is fine.
 
-    LIMIT: made before a server forks its workers, it would share one SQLite connection
-    between processes. uvicorn and granian make it in each worker; with gunicorn, leave
+    LIMIT: made before a server forks its workers, it would share the store's
+    connections between processes. uvicorn and granian make it in each worker; with gunicorn, leave
     `preload_app` off.
     """
 
@@ -68,7 +69,7 @@ class Site:
                 f"There is no mode called {mode!r}.",
                 hint=f"Choose one of {', '.join(_MODES)}.",
             )
-        opened = SqliteStore.open(store) if isinstance(store, (Path, str)) else None
+        opened = open_store(store) if isinstance(store, (Path, str)) else None
         self._own_store = opened
         self.store: Store = opened or _given(store)
         try:
@@ -208,7 +209,7 @@ def publish_file(store: Path | str, notice_file: Path | str) -> Notice:
         NoticeError: the notice has mistakes; all of them are told, nothing is written.
     """
     notice = read_notice(Path(notice_file).read_bytes(), catalogues())
-    opened = SqliteStore.create(store)
+    opened = create_store(store)
     try:
         opened.add_site(notice.site)
         at = int(now_utc().timestamp())

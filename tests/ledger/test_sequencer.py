@@ -314,10 +314,10 @@ def test_ten_thousand_at_once_are_all_taken(
 CHILD = """
 import asyncio, os, sys, time
 from bandeau.ledger.record import Record, key_text, new_request_key, subject_key
+from bandeau.ledger.places import open_store
 from bandeau.ledger.sequencer import Sequencer
-from bandeau.ledger.sqlite import SqliteStore
 
-store = SqliteStore.open(sys.argv[1])
+store = open_store(sys.argv[1])
 sequencer = Sequencer(store)
 most = int(sys.argv[2])
 
@@ -340,9 +340,9 @@ store.close()
 """
 
 
-def start_child(file: Path, most: int) -> subprocess.Popen[str]:
+def start_child(place: Path | str, most: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(file), str(most)],
+        [sys.executable, "-c", CHILD, str(place), str(most)],
         stdout=subprocess.PIPE,
         text=True,
     )

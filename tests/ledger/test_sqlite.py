@@ -229,8 +229,8 @@ def test_an_older_store_is_brought_up_to_date_and_keeps_what_it_has(
     scripts = {
         "sqlite_2.sql": "-- One more.\nCREATE TABLE more (\n    a ANY\n) STRICT;"
     }
-    read = sqlite._read
-    monkeypatch.setattr(sqlite, "_read", lambda f: scripts.get(f) or read(f))
+    read = sqlite.read
+    monkeypatch.setattr(sqlite, "read", lambda f: scripts.get(f) or read(f))
     monkeypatch.setattr(sqlite, "_SCHEMAS", ("sqlite_1.sql", "sqlite_2.sql"))
 
     store = SqliteStore.open(tmp_path)
@@ -247,7 +247,7 @@ def test_a_step_that_fails_leaves_the_older_store_whole(
     SqliteStore.create(tmp_path).close()
     scripts = {"sqlite_2.sql": "CREATE TABLE more (a ANY) STRICT;\nCREATE NONSENSE;"}
     with monkeypatch.context() as patched:
-        patched.setattr(sqlite, "_read", scripts.__getitem__)
+        patched.setattr(sqlite, "read", scripts.__getitem__)
         patched.setattr(sqlite, "_SCHEMAS", ("sqlite_1.sql", "sqlite_2.sql"))
 
         with pytest.raises(MisconfiguredError):

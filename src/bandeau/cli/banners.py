@@ -17,7 +17,7 @@ from bandeau.cli.options import (
 )
 from bandeau.cli.terminal import new_table, print_json, print_line, print_table
 from bandeau.errors import MisconfiguredError
-from bandeau.ledger.sqlite import SqliteStore
+from bandeau.ledger.places import open_store
 from bandeau.model.notices import Notice, decode_notice
 from bandeau.regimes import choice_months, regime_for
 
@@ -127,12 +127,12 @@ def banner(
     print_table(table)
 
 
-def _told(notice: str, folder: Path | None) -> tuple[Notice, tuple[Notice, ...]]:
+def _told(notice: str, place: str | None) -> tuple[Notice, tuple[Notice, ...]]:
     """The notice that is meant, and those that its site published before."""
     file = Path(notice)
-    if folder is None:
+    if place is None:
         return notice_in(file), ()
-    store = SqliteStore.open(folder)
+    store = open_store(place)
     try:
         is_file = file.is_file() or file.suffix == ".toml"
         shown = notice_in(file) if is_file else published_notice(store, notice)

@@ -29,8 +29,10 @@ from bandeau.cli.terminal import (
     print_note,
     print_table,
 )
-from bandeau.ledger.sqlite import SqliteStore, store_file
-from bandeau.ledger.store import PublishedNotice
+from bandeau.errors import StoreMissingError
+from bandeau.ledger.addresses import without_password
+from bandeau.ledger.places import create_store, open_store, store_name
+from bandeau.ledger.store import PublishedNotice, Store
 from bandeau.model.choices import carry_code
 from bandeau.model.cookie import NOTICE_CHARACTERS
 from bandeau.model.draft import NoticeError
@@ -163,8 +165,7 @@ def publish(
     seconds. Says what is new against the notice before, and whom it asks again.
     """
     notice = notice_in(file)
-    created = not store_file(store).exists()
-    opened = SqliteStore.create(store)
+    opened, created = _opened_or_created(store)
     try:
         opened.add_site(notice.site)
         published = opened.notices(notice.site)
@@ -181,7 +182,7 @@ def publish(
             {
                 "digest": notice.digest,
                 "site": notice.site,
-                "store": str(store_file(store)),
+                "store": store_name(store),
                 "created_store": created,
                 "published": is_new,
                 "at": instant(at if is_new else published[-1].at),
@@ -192,13 +193,21 @@ def publish(
         )
         return
     if created:
-        print_note(f"Created the store {store_file(store)}.")
+        print_note(f"Created the store {store_name(store)}.")
     if not is_new:
         print_line(f"{notice.digest} is already the present notice of {notice.site}.")
         print_line(f"Published {minute(published[-1].at)}; nothing has changed.")
         return
     print_line(("Published", "bold green"), f" {notice.digest} for {notice.site}.")
     _print_change(changed, first=before is None, months=months)
+
+
+def _opened_or_created(place: str) -> tuple[Store, bool]:
+    """The store at a place, and whether this command made it."""
+    try:
+        return open_store(place), False
+    except StoreMissingError:
+        return create_store(place), True
 
 
 def _print_change(changed: Change, *, first: bool, months: int) -> None:
@@ -248,7 +257,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a published notice, or list all of them."""
-    opened = SqliteStore.open(store)
+    opened = open_store(store)
     try:
         published = {site: opened.notices(site) for site in opened.sites()}
         notice = published_notice(opened, digest) if digest else None
@@ -282,7 +291,7 @@ def show(
 
 
 def _list(
-    published: Mapping[str, list[PublishedNotice]], store: Path, *, as_json: bool
+    published: Mapping[str, list[PublishedNotice]], store: str, *, as_json: bool
 ) -> None:
     rows = [
         (site, one, one is notices[-1], decode_notice(one.body))
@@ -300,7 +309,7 @@ def _list(
     if not rows:
         print_note(
             f"Nothing is published yet.\n"
-            f"Hint: bandeau notice publish notice.toml --store {store}"
+            f"Hint: bandeau notice publish notice.toml --store {without_password(store)}"
         )
         return
     table = new_table("site", "digest", "published", "", "asks about", "services")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bandeau.errors import MisconfiguredError
-from bandeau.ledger.sqlite import SqliteStore
+from bandeau.ledger.store import Store
 from bandeau.locale import catalogues
 from bandeau.model.draft import read_notice
 from bandeau.model.notices import Notice, decode_notice
@@ -16,22 +16,22 @@ from bandeau.regimes import Regime, regime_for
 STORE_VARIABLE = "BANDEAU_STORE"
 
 StoreOption = Annotated[
-    Path,
+    str,
     typer.Option(
         "--store",
-        metavar="DIR",
+        metavar="PLACE",
         envvar=STORE_VARIABLE,
-        help="The folder (or file) of the store.",
+        help="The store: a folder (or file), or postgresql://USER@HOST/DATABASE.",
         show_default=False,
     ),
 ]
 MaybeStoreOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--store",
-        metavar="DIR",
+        metavar="PLACE",
         envvar=STORE_VARIABLE,
-        help="The folder (or file) of the store.",
+        help="The store: a folder (or file), or postgresql://USER@HOST/DATABASE.",
         show_default=False,
     ),
 ]
@@ -81,7 +81,7 @@ def write(file: Path, octets: bytes) -> None:
         ) from None
 
 
-def published_notice(store: SqliteStore, beginning: str) -> Notice:
+def published_notice(store: Store, beginning: str) -> Notice:
     """The one published notice whose digest begins like this."""
     found = {
         published.digest: published.body

@@ -26,8 +26,9 @@ from bandeau.cli.terminal import (
     sparkline,
 )
 from bandeau.errors import MisconfiguredError
+from bandeau.ledger.addresses import without_password
+from bandeau.ledger.places import open_store
 from bandeau.ledger.record import KINDS, day_of
-from bandeau.ledger.sqlite import SqliteStore
 from bandeau.ledger.store import KeptRecord, Store, Tally
 from bandeau.model.answers import Answer
 from bandeau.model.cookie import NOTICE_CHARACTERS
@@ -92,7 +93,7 @@ def records(
     Times are UTC. A visitor is shown by the end of their identifier; whoever accepted
     nothing has none.
     """
-    opened = SqliteStore.open(store)
+    opened = open_store(store)
     try:
         sites = opened.sites()
         if site and site not in sites:
@@ -133,7 +134,7 @@ def records(
     if not shown:
         print_note(
             "Nothing is published yet, so nobody has answered.\n"
-            f"Hint: bandeau notice publish notice.toml --store {store}"
+            f"Hint: bandeau notice publish notice.toml --store {without_password(store)}"
         )
     for number, (name, size, tallies, rows) in enumerate(shown):
         if number:
@@ -142,7 +143,7 @@ def records(
         if not size:
             print_note(
                 "Nobody has answered yet.\n"
-                f"Hint: `bandeau serve --store {store}` takes answers; see "
+                f"Hint: `bandeau serve --store {without_password(store)}` takes answers; see "
                 "`bandeau serve --help`."
             )
             continue

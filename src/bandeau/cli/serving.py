@@ -11,7 +11,9 @@ from bandeau.cli.listening import address_of, listening, run, stoppable
 from bandeau.cli.options import CountryOption, StoreOption, regime_of
 from bandeau.cli.terminal import print_note
 from bandeau.errors import MisconfiguredError
-from bandeau.ledger.sqlite import SqliteStore
+from bandeau.ledger.addresses import without_password
+from bandeau.ledger.places import open_store
+from bandeau.ledger.store import Store
 from bandeau.regimes import Regime
 
 # Each costs some tenths of a second, which the other commands need not wait for.
@@ -69,7 +71,7 @@ def serve(
     """
     regime = regime_of(country)
     with stoppable():
-        opened = SqliteStore.open(store)
+        opened = open_store(store)
         try:
             _expect_published(opened, only, store)
             with listening(host, port) as door:
@@ -89,7 +91,7 @@ def serve(
 # --- before -------------------------------------------------------------------------
 
 
-def _expect_published(store: SqliteStore, only: str, folder: Path) -> None:
+def _expect_published(store: Store, only: str, place: str) -> None:
     sites = store.sites()
     if only and only not in sites:
         raise MisconfiguredError(
@@ -99,22 +101,20 @@ def _expect_published(store: SqliteStore, only: str, folder: Path) -> None:
     if not sites:
         print_note(
             "Nothing is published yet; what you publish is served at once.\n"
-            f"Hint: bandeau notice publish notice.toml --store {folder}"
+            f"Hint: bandeau notice publish notice.toml --store {without_password(place)}"
         )
 
 
 # --- what is served -----------------------------------------------------------------
 
 
-def _collector(store: SqliteStore, regime: Regime, only: str) -> "Collector":
+def _collector(store: Store, regime: Regime, only: str) -> "Collector":
     from bandeau.collector import Collector
 
     return Collector(store, site=only or None, regime=regime)
 
 
-def _gated(
-    name: str, store: SqliteStore, mode: Mode, country: str, only: str
-) -> "Site":
+def _gated(name: str, store: Store, mode: Mode, country: str, only: str) -> "Site":
     from uvicorn.importer import ImportFromStringError, import_from_string
 
     from bandeau.site import Site

@@ -16,7 +16,6 @@ import time
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -27,6 +26,15 @@ from bandeau.errors import (
     UnavailableError,
 )
 from bandeau.ledger.record import KINDS, Record
+from bandeau.ledger.rows import (
+    INDEX_MASK,
+    KIND_CODES,
+    end_of,
+    index_of,
+    kept,
+    record_id,
+)
+from bandeau.ledger.scripts import named, read, statements
 from bandeau.ledger.store import (
     KeptRecord,
     LedgerConflictError,
@@ -43,46 +51,13 @@ _APPLICATION_ID: Final = 0x42_6E_64_75
 _SCHEMAS: Final = ("sqlite_1.sql",)
 _OLDEST_SQLITE: Final = (3, 37, 0)  # STRICT tables
 
-# A record's id is its site's number * 2^40 + its index: a million million records a site.
-_INDEX_BITS: Final = 40
-_INDEX_MASK: Final = (1 << _INDEX_BITS) - 1
-
-_KIND_CODES: Final = {kind: code for code, kind in enumerate(KINDS)}
-
 # After each commit that leaves more than this in the WAL, it is folded into the file.
 # Larger ones fold hot pages less often; smaller ones keep the pause short.
 _WAL_PAGES: Final = 4_000
 _WAL_BYTES_KEPT: Final = 64 * 1024 * 1024
 _CACHE_KIB: Final = 16 * 1024
 
-_Row = tuple[int, bytes, bytes | None, bytes, int, int]
-
-
-def _read(file: str) -> str:
-    return resources.files("bandeau.ledger").joinpath(file).read_text("utf-8")
-
-
-def _statements(script: str) -> list[str]:
-    """The statements of a script, each with the sentence above it."""
-    statements: list[str] = []
-    lines: list[str] = []
-    for line in script.splitlines():
-        lines.append(line)
-        if line.endswith(";") and not line.startswith("--"):
-            statements.append("\n".join(lines).strip())
-            lines.clear()
-    return statements
-
-
-def _named(script: str) -> dict[str, str]:
-    """The statements of a script by name: the word between `-- ` and the first colon."""
-    return {
-        statement.removeprefix("-- ").partition(":")[0]: statement.partition("\n")[2]
-        for statement in _statements(script)
-    }
-
-
-_SQL: Final[Mapping[str, str]] = _named(_read("sqlite.sql"))
+_SQL: Final[Mapping[str, str]] = named(read("sqlite.sql"))
 
 
 class SqliteStore:
@@ -209,16 +184,16 @@ class SqliteStore:
         return row[0]
 
     def record(self, site: str, index: int) -> KeptRecord | None:
-        if not 0 <= index <= _INDEX_MASK:
+        if not 0 <= index <= INDEX_MASK:
             return None
-        row = self._row("record", {"id": _record_id(self._site_id(site), index)})
-        return None if row is None else _kept(row)
+        row = self._row("record", {"id": record_id(self._site_id(site), index)})
+        return None if row is None else kept(row)
 
     def find_request(self, site: str, request: bytes) -> int | None:
         row = self._row(
             "find_request", {"site": self._site_id(site), "request": request}
         )
-        return None if row is None else row[0] & _INDEX_MASK
+        return None if row is None else index_of(row[0])
 
     def of_subject(
         self, site: str, subject: bytes, *, before: int | None = None, limit: int = 100
@@ -227,21 +202,21 @@ class SqliteStore:
         values = {
             "site": number,
             "subject": subject,
-            "before": _end(number, before),
+            "before": end_of(number, before),
             "limit": max(limit, 0),  # below zero SQLite knows no limit
         }
-        return [_kept(row) for row in self._rows("of_subject", values)]
+        return [kept(row) for row in self._rows("of_subject", values)]
 
     def page(
         self, site: str, *, before: int | None = None, limit: int = 100
     ) -> list[KeptRecord]:
         number = self._site_id(site)
         values = {
-            "first": _record_id(number, 0),
-            "before": _end(number, before),
+            "first": record_id(number, 0),
+            "before": end_of(number, before),
             "limit": max(limit, 0),  # below zero SQLite knows no limit
         }
-        return [_kept(row) for row in self._rows("page", values)]
+        return [kept(row) for row in self._rows("page", values)]
 
     def tallies(self, site: str, since_day: int) -> list[Tally]:
         values = {"site": self._site_id(site), "since_day": since_day}
@@ -305,7 +280,7 @@ class SqliteStore:
                     indexes[request] = expected_size + len(unknown)
                     unknown.append(record)
                 else:
-                    indexes[request] = row[0] & _INDEX_MASK
+                    indexes[request] = index_of(row[0])
             _move_on(writer, site, expected_size, expected_size + len(unknown))
             _insert(writer, site, unknown, expected_size)
         return [indexes[record.request] for record in records]
@@ -340,26 +315,6 @@ def store_file(path: Path | str) -> Path:
     return path if is_file else path / FILE_NAME
 
 
-def _record_id(site: int, index: int) -> int:
-    return site << _INDEX_BITS | index
-
-
-def _end(site: int, before: int | None) -> int:
-    """The id that a site's records with indexes below `before` lie below."""
-    index = _INDEX_MASK if before is None else min(max(before, 0), _INDEX_MASK)
-    return _record_id(site, index)
-
-
-def _kept(row: _Row) -> KeptRecord:
-    number, request, subject, body, day, code = row
-    return KeptRecord(
-        index=number & _INDEX_MASK,
-        record=Record(
-            request=request, subject=subject, body=body, day=day, kind=KINDS[code]
-        ),
-    )
-
-
 def _move_on(
     writer: sqlite3.Connection, site: int, expected_size: int, size: int
 ) -> None:
@@ -372,7 +327,7 @@ def _move_on(
 def _insert(
     writer: sqlite3.Connection, site: int, records: Sequence[Record], first: int
 ) -> None:
-    start = _record_id(site, first)
+    start = record_id(site, first)
     writer.executemany(
         _SQL["append"],
         [
@@ -382,7 +337,7 @@ def _insert(
                 record.request,
                 record.subject,
                 record.day,
-                _KIND_CODES[record.kind],
+                KIND_CODES[record.kind],
                 record.body,
             )
             for number, record in enumerate(records, start)
@@ -391,10 +346,7 @@ def _insert(
     counts = Counter([(record.day, record.kind) for record in records])
     writer.executemany(
         _SQL["raise_tally"],
-        [
-            (site, day, _KIND_CODES[kind], count)
-            for (day, kind), count in counts.items()
-        ],
+        [(site, day, KIND_CODES[kind], count) for (day, kind), count in counts.items()],
     )
 
 
@@ -483,7 +435,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
             # Asked again under the lock: another process may have done this step.
             version = _pragma(connection, "user_version")
             if version < len(_SCHEMAS):
-                for statement in _statements(_read(_SCHEMAS[version])):
+                for statement in statements(read(_SCHEMAS[version])):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {version + 1}")

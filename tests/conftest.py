@@ -1,12 +1,13 @@
 """What tests of every folder may lean on; a folder's own fixtures live in its own."""
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests import chromium as chromium_finder
 
-# How long an example takes is the machine's affair; pytest-timeout ends what hangs.
-settings.register_profile("bandeau", deadline=None)
+# How long an example takes is the machine's affair; pytest-timeout ends what hangs. To
+# explain a failure, Python 3.11 would trace every line of every example.
+settings.register_profile("bandeau", deadline=None, phases=set(Phase) - {Phase.explain})
 settings.load_profile("bandeau")
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests import chromium as chromium_finder
 from tests import postgres
 
-# How long an example takes is the machine's affair; pytest-timeout ends what hangs.
-settings.register_profile("bandeau", deadline=None)
+# How long an example takes is the machine's affair; pytest-timeout ends what hangs. To
+# explain a failure, Python 3.11 would trace every line of every example.
+settings.register_profile("bandeau", deadline=None, phases=set(Phase) - {Phase.explain})
 settings.load_profile("bandeau")
 
 

@@ -10,6 +10,13 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
 
+# Whether answers wait, once none does any more; true where the page went away meanwhile.
+WAITING = """() => new Promise(done => {
+  const look = () => Object.keys(localStorage).some(key => /^bandeau\\d/.test(key))
+    ? setTimeout(look, 10) : done(false);
+  addEventListener("pagehide", () => done(true));
+  look();
+})"""
 CONTROL = re.compile("Cookies ?: (your choices|vos choix)")
 
 
@@ -147,6 +154,6 @@ class Visitor:
 
     def waits_until_sent(self) -> None:
         """Until no answer waits in the browser for the collector any more."""
-        self.page.wait_for_function(
-            "!Object.keys(localStorage).some(key => /^bandeau\\d/.test(key))"
-        )
+        # Not `wait_for_function`, which a strict policy forbids to look a second time.
+        while self.page.evaluate(WAITING):
+            self.page.wait_for_load_state("load")

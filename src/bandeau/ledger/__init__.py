@@ -6,11 +6,13 @@ whichever is named. `sequencer` gives the callers of a running collector their t
 to a transaction.
 
 What makes it provable is pure too: `entries` says what stands in the public log,
-`merkle` and `tiles` are its tree, `note` signs it, `policy` says whom to believe, and
-`growing` checks what is added before it is signed. `proof` is the receipt that anyone can
-check; `verify_receipt` is the same check for those
-who would rather not install us, and imports nothing of ours. `spelling` reads their
-words.
+`merkle` and `tiles` are its tree, `note` signs it, and `growing` checks what is added
+before it is signed. `logs` is what a store promises that keeps them, `sqlite_logs` keeps
+them, and `log` lets them grow.
+
+`policy` says whom to believe, and `proof` is the receipt that anyone can check;
+`verify_receipt` is the same check for those who would rather not install us, and imports
+nothing of ours. `spelling` reads their words.
 
 Others vouch for it: `witnessing`, pure, is what a log and a witness say to each other,
 `witness_client` asks and `feeder` asks again. `timestamps` are an authority's. `keys` is

@@ -1,7 +1,7 @@
 """The store at a place: SQLite in a folder, PostgreSQL at an address.
 
 Whatever a person names (`--store`, `BANDEAU_STORE`, `Site(store=…)`) comes through here;
-whoever already knows what they have takes `SqliteStore` or `PostgresStore` itself.
+whoever already knows what they have takes `SqliteLogs` or `PostgresStore` itself.
 psycopg is imported when somebody names a database, and not before.
 """
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from bandeau.errors import MisconfiguredError
 from bandeau.ledger.addresses import is_address, without_password
-from bandeau.ledger.sqlite import SqliteStore, store_file
+from bandeau.ledger.logs import LogStore
+from bandeau.ledger.sqlite import store_file
+from bandeau.ledger.sqlite_logs import SqliteLogs
 from bandeau.ledger.store import Store
 
 if TYPE_CHECKING:
@@ -25,14 +27,30 @@ def open_store(place: Path | str) -> Store:
     """
     if is_address(place):
         return _postgres().open(str(place))
-    return SqliteStore.open(place)
+    return SqliteLogs.open(place)
+
+
+def open_logs(place: Path | str) -> LogStore:
+    """Open a store that keeps logs.
+
+    LIMIT: logs are kept in SQLite today. A store in PostgreSQL has records and no log.
+
+    Raises:
+        MisconfiguredError: the place is a database, or there is no store.
+    """
+    if is_address(place):
+        raise MisconfiguredError(
+            "A store in PostgreSQL keeps no logs yet.",
+            hint="Name a folder, or go without a log.",
+        )
+    return SqliteLogs.open(place)
 
 
 def create_store(place: Path | str) -> Store:
     """Make a store where there is none, then open it; one that is there stays as is."""
     if is_address(place):
         return _postgres().create(str(place))
-    return SqliteStore.create(place)
+    return SqliteLogs.create(place)
 
 
 def store_name(place: Path | str) -> str:

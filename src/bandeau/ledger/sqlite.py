@@ -48,7 +48,7 @@ BUSY_TIMEOUT_MS: Final = 5_000
 
 # "Bndu": how `file` and we tell a ledger from any other SQLite file.
 _APPLICATION_ID: Final = 0x42_6E_64_75
-_SCHEMAS: Final = ("sqlite_1.sql",)
+_SCHEMAS: Final = ("sqlite_1.sql", "sqlite_2.sql")
 _OLDEST_SQLITE: Final = (3, 37, 0)  # STRICT tables
 
 # After each commit that leaves more than this in the WAL, it is folded into the file.
@@ -135,7 +135,7 @@ class SqliteStore:
     # Sites and notices
 
     def add_site(self, name: str) -> None:
-        with _working(), self._transaction() as writer:
+        with working(), self._transaction() as writer:
             writer.execute(_SQL["add_site"], {"name": name})
 
     def sites(self) -> list[str]:
@@ -148,7 +148,7 @@ class SqliteStore:
                 hint="Publish the very bytes that the digest was worked out from.",
             )
         number = self._site_id(site)
-        with _working(), self._transaction() as writer:
+        with working(), self._transaction() as writer:
             writer.execute(_SQL["add_notice"], {"digest": digest, "body": body})
             writer.execute(
                 _SQL["publish"], {"site": number, "digest": digest, "at": at}
@@ -170,7 +170,7 @@ class SqliteStore:
         self, site: str, records: Sequence[Record], *, expected_size: int
     ) -> list[int]:
         number = self._site_id(site)
-        with _working():
+        with working():
             try:
                 return self._append_new(number, records, expected_size)
             except sqlite3.IntegrityError:
@@ -259,7 +259,8 @@ class SqliteStore:
     ) -> list[int]:
         size = expected_size + len(records)
         with self._transaction() as writer:
-            _move_on(writer, site, expected_size, size)
+            _expect_no_log(writer, site)
+            move_on(writer, site, expected_size, size)
             _insert(writer, site, records, expected_size)
         return list(range(expected_size, size))
 
@@ -267,6 +268,7 @@ class SqliteStore:
         self, site: int, records: Sequence[Record], expected_size: int
     ) -> list[int]:
         with self._transaction() as writer:
+            _expect_no_log(writer, site)
             indexes: dict[bytes, int] = {}
             unknown: list[Record] = []
             for record in records:
@@ -281,7 +283,7 @@ class SqliteStore:
                     unknown.append(record)
                 else:
                     indexes[request] = index_of(row[0])
-            _move_on(writer, site, expected_size, expected_size + len(unknown))
+            move_on(writer, site, expected_size, expected_size + len(unknown))
             _insert(writer, site, unknown, expected_size)
         return [indexes[record.request] for record in records]
 
@@ -299,9 +301,22 @@ class SqliteStore:
             number = self._site_ids[name] = row[0]
         return number
 
+    @contextmanager
+    def _snapshot(self) -> Generator[sqlite3.Connection]:
+        """What the store was at one moment, for several questions."""
+        with self._reading, working():
+            self._reader.execute("BEGIN")
+            try:
+                yield self._reader
+            finally:
+                self._reader.execute("ROLLBACK")
+
+    def _query(self, sql: str, values: Mapping[str, object]) -> list[Any]:
+        with self._reading, working():
+            return self._reader.execute(sql, values).fetchall()
+
     def _rows(self, statement: str, values: Mapping[str, object]) -> list[Any]:
-        with self._reading, _working():
-            return self._reader.execute(_SQL[statement], values).fetchall()
+        return self._query(_SQL[statement], values)
 
     def _row(self, statement: str, values: Mapping[str, object]) -> Any | None:
         rows = self._rows(statement, values)
@@ -315,13 +330,21 @@ def store_file(path: Path | str) -> Path:
     return path if is_file else path / FILE_NAME
 
 
-def _move_on(
+def move_on(
     writer: sqlite3.Connection, site: int, expected_size: int, size: int
 ) -> None:
     values = {"site": site, "expected_size": expected_size, "size": size}
     if writer.execute(_SQL["move_on"], values).rowcount != 1:
         (found,) = writer.execute(_SQL["size"], {"site": site}).fetchone()
         raise LedgerConflictError(expected_size=expected_size, size=found)
+
+
+def _expect_no_log(writer: sqlite3.Connection, site: int) -> None:
+    if writer.execute(_SQL["has_log"], {"site": site}).fetchone() is not None:
+        raise MisconfiguredError(
+            "This site has a log: its records have to go into both.",
+            hint="Give the collector the log's key: `--key FILE` or BANDEAU_KEY.",
+        )
 
 
 def _insert(
@@ -343,6 +366,12 @@ def _insert(
             for number, record in enumerate(records, start)
         ],
     )
+    raise_tallies(writer, site, records)
+
+
+def raise_tallies(
+    writer: sqlite3.Connection, site: int, records: Sequence[Record]
+) -> None:
     counts = Counter([(record.day, record.kind) for record in records])
     writer.executemany(
         _SQL["raise_tally"],
@@ -522,7 +551,7 @@ _OTHER_TROUBLE: Final = ("The store failed.", "See whether its file is whole.", 
 
 
 @contextmanager
-def _working() -> Generator[None]:
+def working() -> Generator[None]:
     """An open store that fails is out of reach for now; its callers may come again."""
     try:
         yield

@@ -33,6 +33,9 @@ SELECT body FROM notice WHERE digest = :digest;
 -- move_on: The compare-and-swap: hits one row, or another writer was first.
 UPDATE site SET size = :size WHERE id = :site AND size = :expected_size;
 
+-- has_log: Does a site have a log?
+SELECT 1 FROM log WHERE site = :site LIMIT 1;
+
 -- append: One record; a request key that is there already fails it, and with it the batch.
 INSERT INTO record (id, site, request, subject, day, kind, body)
 VALUES (?, ?, ?, ?, ?, ?, ?);

@@ -20,6 +20,7 @@ from bandeau.collector.sites import Published
 from bandeau.errors import MisconfiguredError
 from bandeau.gate.plan import Mode
 from bandeau.integrations.asgi import Gate
+from bandeau.ledger.keys import read_seed_file
 from bandeau.ledger.places import create_store, open_store
 from bandeau.ledger.store import Store
 from bandeau.locale import catalogues
@@ -46,7 +47,8 @@ class Site:
     postgresql://user@host/database); it is made by publishing a notice, never here.
     `site` is the name of the site in that store, where it has several. `mode` is
     "personal" (the server leaves out what is not accepted) or "uniform" (everybody gets
-    the same bytes). `country` says whose law holds; without it the strictest does. The
+    the same bytes). `key` is the file with the seed of the site's log, where it has one:
+    `bandeau ledger create` makes both. `country` says whose law holds; without it the strictest does. The
     application's own lifespan runs inside ours, and one without any is fine.
 
     LIMIT: made before a server forks its workers, it would share the store's
@@ -62,6 +64,7 @@ class Site:
         mode: str = "personal",
         country: str = "",
         site: str | None = None,
+        key: Path | str | None = None,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
         if mode not in _MODES:
@@ -76,7 +79,11 @@ class Site:
             self._name = site or _only_site(self.store)
             regime = regime_for(country)
             self.collector = Collector(
-                self.store, site=self._name, regime=regime, clock=clock
+                self.store,
+                site=self._name,
+                regime=regime,
+                seed=None if key is None else read_seed_file(Path(key)),
+                clock=clock,
             )
             # Now, not with the first request: whoever has published nothing hears it.
             self.collector.running.sites.load()

@@ -5,7 +5,15 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from bandeau.cli import banners, notices, receipts, records, serving, witnesses
+from bandeau.cli import (
+    banners,
+    ledgers,
+    notices,
+    receipts,
+    records,
+    serving,
+    witnesses,
+)
 from bandeau.cli.terminal import print_error, print_line, spare_old_terminals
 from bandeau.errors import BandeauError, MisconfiguredError
 
@@ -18,6 +26,7 @@ _ORDER: Final = (
     "banner",
     "serve",
     "records",
+    "ledger",
     "verify",
     "receipts",
     "witness",
@@ -84,6 +93,7 @@ app.add_typer(notices.app, name="notice")
 app.command("banner")(banners.banner)
 app.command("serve")(serving.serve)
 app.command("records")(records.records)
+app.add_typer(ledgers.app, name="ledger")
 app.command("verify")(receipts.verify)
 app.add_typer(receipts.app, name="receipts")
 app.add_typer(witnesses.app, name="witness")

@@ -35,6 +35,28 @@ MaybeStoreOption = Annotated[
         show_default=False,
     ),
 ]
+KEY_VARIABLE = "BANDEAU_KEY"
+
+MaybeKeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        envvar=KEY_VARIABLE,
+        help="The file with the seed of the log's key.",
+        show_default=False,
+    ),
+]
+KeyOption = Annotated[
+    Path,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        envvar=KEY_VARIABLE,
+        help="The file with the seed of the log's key.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CountryOption = Annotated[
     str,

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bandeau.cli.listening import address_of, listening, run, stoppable
-from bandeau.cli.options import CountryOption, StoreOption, regime_of
+from bandeau.cli.options import (
+    CountryOption,
+    MaybeKeyOption,
+    StoreOption,
+    regime_of,
+)
 from bandeau.cli.terminal import print_note
 from bandeau.errors import MisconfiguredError
 from bandeau.ledger.addresses import without_password
+from bandeau.ledger.keys import read_seed_file
 from bandeau.ledger.places import open_store
 from bandeau.ledger.store import Store
 from bandeau.regimes import Regime
@@ -40,6 +46,7 @@ def serve(
         ),
     ] = 8010,
     country: CountryOption = "",
+    key: MaybeKeyOption = None,
     site: Annotated[
         str,
         typer.Option(
@@ -64,8 +71,9 @@ def serve(
 ) -> None:
     """Take visitors' answers and serve the banner.
 
-    Until Ctrl-C or SIGTERM, which end it well. With --site, the application's pages are served too: what was not accepted is held
-    back in them, and the banner is put in.
+    Until Ctrl-C or SIGTERM, which end it well. With --site, the application's pages
+    are served too: what was not accepted is held back in them, and the banner is put
+    in. A site that has a log needs --key.
 
     Behind another web server, pass on /bandeau/ and /.well-known/gpc.json.
     """
@@ -78,10 +86,10 @@ def serve(
                 address = address_of(door)
                 if site:
                     lines = [f"site: {address}/"]
-                    application = _gated(site, opened, mode, country, only)
+                    application = _gated(site, opened, mode, country, only, key)
                 else:
                     lines = []
-                    application = _collector(opened, regime, only)
+                    application = _collector(opened, regime, only, key)
                 lines = [f"collector: {address}/bandeau/", *lines]
                 run(application, door, lines, websockets=bool(site))
         finally:
@@ -108,13 +116,18 @@ def _expect_published(store: Store, only: str, place: str) -> None:
 # --- what is served -----------------------------------------------------------------
 
 
-def _collector(store: Store, regime: Regime, only: str) -> "Collector":
+def _collector(
+    store: Store, regime: Regime, only: str, key: Path | None
+) -> "Collector":
     from bandeau.collector import Collector
 
-    return Collector(store, site=only or None, regime=regime)
+    seed = None if key is None else read_seed_file(key)
+    return Collector(store, site=only or None, regime=regime, seed=seed)
 
 
-def _gated(name: str, store: Store, mode: Mode, country: str, only: str) -> "Site":
+def _gated(
+    name: str, store: Store, mode: Mode, country: str, only: str, key: Path | None
+) -> "Site":
     from uvicorn.importer import ImportFromStringError, import_from_string
 
     from bandeau.site import Site
@@ -129,4 +142,11 @@ def _gated(name: str, store: Store, mode: Mode, country: str, only: str) -> "Sit
             str(wrong),
             hint="Write MODULE:APP, as it can be imported from this folder.",
         ) from None
-    return Site(application, store, mode=mode.value, country=country, site=only or None)
+    return Site(
+        application,
+        store,
+        mode=mode.value,
+        country=country,
+        site=only or None,
+        key=key,
+    )

@@ -138,7 +138,13 @@ class Choices:
             headers += self._cookies(site, submission, at, subject, sent)
         when = _in_words(at)
         digest = submission.terms.notice.digest
-        body = f'{{"record":{record},"notice":"{digest}","at":"{when}"}}'.encode()
+        place = ""
+        if (seal := self._running.seal_of(site.site, record)) is not None:
+            # "The answer to the visitor carries the index" -- ledger.md, section 1.7
+            place = f',"origin":"{seal.origin}","index":{seal.entry}'
+        body = (
+            f'{{"record":{record},"notice":"{digest}","at":"{when}"{place}}}'.encode()
+        )
         headers += [*_PLAIN, (b"content-length", b"%d" % len(body))]
         await answer(send, 200 if known else 201, headers, body)
 
@@ -312,6 +318,8 @@ class Choices:
         kept = await asyncio.to_thread(store.record, site.site, index)
         first = _read_body(kept.record.body) if kept else {}
         again = _read_body(record.body)
+        # The log's own: what was last logged of this subject.
+        first.pop("prev", None)
         at: int = first.pop("time", again.pop("time"))
         if minted:
             first.pop("subject", None)

@@ -5,6 +5,7 @@ run none; only the one that checks receipts has nothing to say without.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -28,13 +29,18 @@ from bandeau.collector.problems import ProblemError, plain, rendered, unavailabl
 from bandeau.collector.requests import Sent
 from bandeau.collector.running import Running
 from bandeau.collector.sites import Published
-from bandeau.errors import BandeauError, UnavailableError
+from bandeau.errors import BandeauError, MalformedError, UnavailableError
+from bandeau.ledger.log import receipt
+from bandeau.ledger.logs import LogHead, LogStore
+from bandeau.ledger.proof import SUFFIX, Proof
+from bandeau.ledger.tiles import ENTRIES, cut_bundle, cut_tile, read_path, tile_at
 from bandeau.model.choices import choice_of
 from bandeau.model.cookie import COOKIE_NAME
 from bandeau.model.notices import Notice
 from bandeau.receipts.page import check_page, check_page_policy
 
 _HEALTH_LASTS_SECONDS: Final = 1.0
+_REQUEST: Final = re.compile("[0-9a-f]{32}")
 
 
 def pages(running: Running, *, clock: Callable[[], datetime]) -> Starlette:
@@ -46,6 +52,10 @@ def pages(running: Running, *, clock: Callable[[], datetime]) -> Starlette:
             Route(f"{at}/settings", own.settings),
             Route(f"{at}/policy", own.policy),
             Route(f"{at}/check", own.check),
+            Route(f"{at}/receipt/{{request}}", own.receipt),
+            Route(f"{at}/log/{{name}}/checkpoint", own.checkpoint),
+            Route(f"{at}/log/{{name}}/policy", own.log_policy),
+            Route(f"{at}/log/{{name}}/{{tile:path}}", own.tile),
             Route(f"{at}/notice/{{digest}}", own.notice),
             Route(f"{at}/banner.{{mark}}.{{language}}.js", own.former_script),
             Route("/.well-known/gpc.json", own.gpc),
@@ -113,6 +123,73 @@ class _Pages:
                 "x-content-type-options": "nosniff",
             },
         )
+
+    async def receipt(self, request: Request) -> Response:
+        """The receipt for one choice, for whoever holds its request key."""
+        key = request.path_params["request"]
+        store, site = self._logs(), self._site(request)
+        if not _REQUEST.fullmatch(key):
+            raise plain(404, "A receipt is asked for by the request key of its choice.")
+        made = await asyncio.to_thread(_receipt, store, site.site, bytes.fromhex(key))
+        if made is None:
+            raise plain(404, "There is no receipt for this key.")
+        name = f"receipt-{made.index}{SUFFIX}"
+        return Response(
+            made.encode(),
+            media_type="text/plain; charset=utf-8",
+            headers={
+                "cache-control": "no-store",
+                "content-disposition": f'attachment; filename="{name}"',
+                "x-content-type-options": "nosniff",
+            },
+        )
+
+    async def checkpoint(self, request: Request) -> Response:
+        return _log_text(self._head(request).checkpoint, b"no-cache")
+
+    async def log_policy(self, request: Request) -> Response:
+        """Whom to believe, as far as the log itself can say: its own key."""
+        logs = self._running.logs
+        assert logs is not None, "a log was found"
+        key = logs.key_of(self._head(request).origin).verifier.text
+        return _log_text(f"log {key}\nquorum none\n".encode(), SHORT)
+
+    async def tile(self, request: Request) -> Response:
+        """A tile or bundle, as c2sp.org/tlog-tiles has it."""
+        head, store = self._head(request), self._logs()
+        try:
+            tile = read_path(request.path_params["tile"])
+        except MalformedError:
+            raise plain(404, "This is not the path of a tile.") from None
+        there = tile_at(tile.level, tile.index, head.size)
+        octets = await asyncio.to_thread(
+            store.tile, head.origin, tile.level, tile.index
+        )
+        if there is None or octets is None or there.width < tile.width:
+            raise plain(404, "The log has no such tile.")
+        cut = cut_bundle if tile.level == ENTRIES else cut_tile
+        return Response(
+            cut(octets, tile.width),
+            media_type="application/octet-stream",
+            headers={
+                "cache-control": FOR_EVER.decode(),
+                "x-content-type-options": "nosniff",
+            },
+        )
+
+    def _logs(self) -> LogStore:
+        store = self._running.watched.store
+        if self._running.logs is None or not isinstance(store, LogStore):
+            raise plain(404, "There is no log here.")
+        return store
+
+    def _head(self, request: Request) -> LogHead:
+        """The log of the site that is spoken to, by the last part of its name."""
+        store, site = self._logs(), self._site(request)
+        for head in store.logs(site.site):
+            if head.origin.rpartition("/")[2] == request.path_params["name"]:
+                return head
+        raise plain(404, "The site has no log of this name.")
 
     def _page(
         self, page: str, language: str, notice: Notice, cache_control: bytes
@@ -243,3 +320,19 @@ def _language(request: Request, notice: Notice) -> str:
     if wanted in notice.languages:
         return wanted
     return language_for(request.headers.get("accept-language", ""), notice)
+
+
+def _receipt(store: LogStore, site: str, request: bytes) -> Proof | None:
+    index = store.find_request(site, request)
+    return None if index is None else receipt(store, site, index)
+
+
+def _log_text(octets: bytes, cache_control: bytes) -> Response:
+    return Response(
+        octets,
+        media_type="text/plain; charset=utf-8",
+        headers={
+            "cache-control": cache_control.decode(),
+            "x-content-type-options": "nosniff",
+        },
+    )

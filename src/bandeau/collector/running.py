@@ -14,6 +14,9 @@ from bandeau.collector.problems import ProblemError, plain, rendered
 from bandeau.collector.requests import Scope, Send, Sent, answer
 from bandeau.collector.sites import Published, Sites
 from bandeau.collector.watched import Counts, Watched
+from bandeau.errors import MisconfiguredError
+from bandeau.ledger.log import Logs
+from bandeau.ledger.logs import LogStore, Seal
 from bandeau.ledger.sequencer import Sequencer
 from bandeau.ledger.store import Store
 from bandeau.regimes import Regime
@@ -28,12 +31,19 @@ class Running:
     """
 
     def __init__(
-        self, store: Store, *, site: str | None, regime: Regime, endpoint: str
+        self,
+        store: Store,
+        *,
+        site: str | None,
+        regime: Regime,
+        endpoint: str,
+        logs: Logs | None = None,
     ) -> None:
         self.endpoint = endpoint
+        self.logs = logs
         self.sites = Sites(store, only=site, regime=regime, endpoint=endpoint)
         self.counts = Counts()
-        self.watched = Watched(store)
+        self.watched = Watched(store, append=logs.append if logs else None)
         self._sequencer: Sequencer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started: asyncio.Task[None] | None = None
@@ -65,6 +75,13 @@ class Running:
             body,
             head=scope["method"] == "HEAD",
         )
+
+    def seal_of(self, site: str, index: int) -> Seal | None:
+        """Where a record stands in a log; None where there is none."""
+        store = self.watched.store
+        if self.logs is None or not isinstance(store, LogStore):
+            return None
+        return store.seal(site, index)
 
     @property
     def sequencer(self) -> Sequencer:
@@ -101,11 +118,23 @@ class Running:
 
     async def _start(self) -> None:
         await asyncio.to_thread(self.sites.load)
+        if self.logs is None:
+            await asyncio.to_thread(self._expect_no_log)
         if self._sequencer is None:
             self._sequencer = Sequencer(self.watched.as_store())
         self._looking = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._keep_looking())
+
+    def _expect_no_log(self) -> None:
+        store = self.watched.store
+        for published in self.sites:
+            if isinstance(store, LogStore) and store.logs(published.site):
+                raise MisconfiguredError(
+                    f"The site {published.site!r} has a log, and nobody to sign it.",
+                    hint="Name the file with its seed: --key FILE, BANDEAU_KEY or "
+                    "Site(…, key=FILE).",
+                )
 
     async def close(self) -> None:
         """Take no more answers, and serve those who wait."""

@@ -6,6 +6,7 @@ event loop of that request.
 """
 
 import logging
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -28,7 +29,9 @@ from bandeau.collector.requests import (
     path_of,
 )
 from bandeau.collector.running import Running
-from bandeau.errors import UnavailableError
+from bandeau.errors import MisconfiguredError, UnavailableError
+from bandeau.ledger.log import Logs
+from bandeau.ledger.logs import LogStore
 from bandeau.ledger.store import Store
 from bandeau.regimes import Regime, regime_for
 
@@ -44,11 +47,26 @@ def now_utc() -> datetime:
     return datetime.now(UTC)
 
 
+def _logs(store: Store, seed: bytes, clock: Callable[[], datetime]) -> Logs:
+    if not isinstance(store, LogStore):
+        raise MisconfiguredError(
+            "This store keeps no logs, so there is nothing to sign.",
+            hint="Leave the key out.",
+        )
+    return Logs(
+        store,
+        seed=seed,
+        clock=lambda: int(clock().timestamp()),
+        entropy=os.urandom,
+    )
+
+
 class Collector:
     """Takes answers and serves banners for the sites of one store.
 
     `site` names the only site that is served; without it all of them are, told apart by
-    Host. `close` is for whoever runs no lifespan; the store is its owner's to close.
+    Host. `seed` signs the logs of those that have one: the 32 bytes of its file
+    (`ledger.keys`). `close` is for whoever runs no lifespan; the store is its owner's to close.
     """
 
     def __init__(
@@ -58,10 +76,12 @@ class Collector:
         site: str | None = None,
         regime: Regime | None = None,
         endpoint: str = ENDPOINT,
+        seed: bytes | None = None,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
         regime = regime or regime_for("")
-        running = Running(store, site=site, regime=regime, endpoint=endpoint)
+        logs = _logs(store, seed, clock) if seed is not None else None
+        running = Running(store, site=site, regime=regime, endpoint=endpoint, logs=logs)
         self.running = running
         self.endpoint = endpoint
         self._picked: dict[tuple[bytes, ...], Rendition] = {}

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import cast
+from typing import Protocol, cast
 
 from bandeau.errors import BandeauError
 from bandeau.ledger.record import Record
@@ -16,6 +16,14 @@ from bandeau.ledger.store import LedgerConflictError, Store
 
 _BATCH_BOUNDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _TROUBLE_LASTS_SECONDS = 10
+
+
+class Append(Protocol):
+    """`Store.append`, or what stands for it."""
+
+    def __call__(
+        self, site: str, records: Sequence[Record], *, expected_size: int
+    ) -> list[int]: ...
 
 
 class Watched:
@@ -26,9 +34,15 @@ class Watched:
     """
 
     def __init__(
-        self, store: Store, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        store: Store,
+        *,
+        append: Append | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
+        # How records go into it, where that is not the store's own way.
+        self._append = append
         self.batches = Counter[int]()
         self.batched = 0
         self._monotonic = monotonic
@@ -45,7 +59,8 @@ class Watched:
         self, site: str, records: Sequence[Record], *, expected_size: int
     ) -> list[int]:
         try:
-            indexes = self.store.append(site, records, expected_size=expected_size)
+            append = self._append or self.store.append
+            indexes = append(site, records, expected_size=expected_size)
         except LedgerConflictError:
             raise  # another writer was first; ours has its turn next
         except BandeauError:

@@ -117,6 +117,9 @@ class Logs:
     def find_request(self, site: str, request: bytes) -> int | None:
         return self._store.find_request(site, request)
 
+    def key_of(self, origin: str) -> SigningKey:
+        return log_key(self._seed, origin)
+
     def append(
         self, site: str, records: Sequence[Record], *, expected_size: int
     ) -> list[int]:

@@ -7,7 +7,7 @@ the promises of `store` as well; tests hold every implementation to both
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -85,6 +85,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
 
 
+@runtime_checkable
 class LogStore(Store, Protocol):
     """A `Store` that keeps logs.
 

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from examples.newsroom.app import NOTICE, Newsroom, newsroom
+
+ORIGIN = "courrier.example/bandeau/log/demo"
+KEY = "log.seed"
 
 _BACKLOG = 256
 _STOP_SECONDS = 2
@@ -97,6 +101,9 @@ def _ungated(pages: ASGIApp) -> ASGIApp:
 
 
 def _gated(folder: Path, port: int) -> Callable[[ASGIApp], ASGIApp]:
+    from bandeau.ledger.keys import new_seed_file
+    from bandeau.ledger.log import create_log
+    from bandeau.ledger.places import open_logs
     from bandeau.site import Site, publish_file
 
     # The stand-ins' own pages are on our port; the notice in the source knows none.
@@ -104,7 +111,19 @@ def _gated(folder: Path, port: int) -> Callable[[ASGIApp], ASGIApp]:
     text = NOTICE.read_text("utf-8").replace(".localhost/", f".localhost:{port}/")
     notice.write_text(text, "utf-8")
     publish_file(folder, notice)
-    return lambda pages: Site(pages, store=folder, mode="personal", country="FR")
+    # A demo may do by itself what a real site does once, by hand: `bandeau ledger`.
+    key = folder / KEY
+    store = open_logs(folder)
+    try:
+        (site,) = store.sites()
+        if not store.logs(site):
+            seed = new_seed_file(key)
+            create_log(store, site, ORIGIN, seed=seed, at=int(time.time()))
+    finally:
+        store.close()
+    return lambda pages: Site(
+        pages, store=folder, mode="personal", country="FR", key=key
+    )
 
 
 def listen(port: int) -> list[socket.socket]:
@@ -156,7 +175,15 @@ def _lines(port: int, folder: Path, options: argparse.Namespace) -> tuple[str, .
         f"newsroom: {home}",
         f"what happened: {home}what-happened",
         f"records: {records}",
+        *(() if options.without_bandeau else (_receipts(folder),)),
         "stop: Ctrl-C",
+    )
+
+
+def _receipts(folder: Path) -> str:
+    return (
+        f"receipt of the first one: bandeau ledger receipt 0 --store {folder} "
+        "--out receipt.tlog-proof"
     )
 
 

@@ -1,12 +1,13 @@
 """`bandeau ledger`: a seed, a log, and what has to go."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from bandeau.ledger.log import Logs
+from bandeau.ledger.log import Logs, log_key
 from bandeau.ledger.places import open_logs
 from bandeau.ledger.record import subject_key
 from tests.cli.conftest import Run
@@ -104,6 +105,32 @@ def test_a_visitors_records_are_erased_and_counted(
     store = open_logs(logged)
     assert [2] == [kept.index for kept in store.page("courrier")]
     store.close()
+
+
+def test_a_receipt_is_written_and_holds_for_whoever_has_the_vkey(
+    run: Run, logged: Path, key: Path, tmp_path: Path
+) -> None:
+    store = open_logs(logged)
+    now = store.logs("courrier")[-1].clock
+    logs = Logs(store, seed=key.read_bytes(), clock=lambda: now, entropy=os.urandom)
+    logs.append("courrier", [record()], expected_size=0)
+    store.close()
+    file = tmp_path / "receipt.tlog-proof"
+    vkey = log_key(key.read_bytes(), ORIGIN).verifier.text
+
+    written = run("ledger", "receipt", 0, "--store", logged, "--out", file)
+    printed = run("ledger", "receipt", 0, "--store", logged)
+
+    assert 0 == written.exit_code
+    assert file.read_text() == printed.stdout
+    assert 0 == run("verify", file, "--key", vkey).exit_code
+    octets = bytearray(file.read_bytes())
+    octets[60] ^= 1
+    file.write_bytes(octets)
+    assert 1 == run("verify", file, "--key", vkey).exit_code
+    missing = run("ledger", "receipt", 1, "--store", logged)
+    assert 2 == missing.exit_code
+    assert "no receipt for record 1" in missing.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from bandeau.cli.options import JsonOption, KeyOption, MaybeKeyOption, StoreOption
+from bandeau.cli.options import (
+    JsonOption,
+    KeyOption,
+    MaybeKeyOption,
+    StoreOption,
+    write,
+)
 from bandeau.cli.terminal import (
     counted,
     instant,
@@ -21,6 +27,7 @@ from bandeau.errors import MisconfiguredError
 from bandeau.ledger.entries import Reason
 from bandeau.ledger.keys import new_seed_file, read_seed_file
 from bandeau.ledger.log import Logs, create_log, log_key
+from bandeau.ledger.log import receipt as proof_of
 from bandeau.ledger.logs import LogStore
 from bandeau.ledger.places import open_logs
 from bandeau.ledger.record import subject_key
@@ -126,6 +133,48 @@ def show(
     for log in logs:
         table.add_row(*(str(value) for value in log.values() if value is not None))
     print_table(table)
+
+
+@app.command()
+def receipt(
+    record: Annotated[
+        int,
+        typer.Argument(
+            metavar="INDEX", min=0, help="The record, as `bandeau records` counts them."
+        ),
+    ],
+    *,
+    store: StoreOption,
+    site: SiteOption = "",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Where to write it. Without it, it is printed.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Write the receipt for one record, for its visitor or for an authority.
+
+    `bandeau verify` checks it, and so does anybody, with the log's vkey and without us.
+    It holds the whole record: give it to nobody else.
+    """
+    opened = open_logs(store)
+    try:
+        made = proof_of(opened, _site(opened, site), record)
+    finally:
+        opened.close()
+    if made is None:
+        raise MisconfiguredError(
+            f"There is no receipt for record {record}.",
+            hint="It is not there, it was erased, or it is older than the log.",
+        )
+    if out is None:
+        print_line(made.encode().decode().removesuffix("\n"))
+    else:
+        write(out, made.encode())
 
 
 @app.command()

@@ -21,6 +21,7 @@ from bandeau.errors import MisconfiguredError
 from bandeau.gate.plan import Mode
 from bandeau.integrations.asgi import Gate
 from bandeau.ledger.keys import read_seed_file
+from bandeau.ledger.log import expect_no_log
 from bandeau.ledger.places import create_store, open_store
 from bandeau.ledger.store import Store
 from bandeau.locale import catalogues
@@ -88,6 +89,8 @@ class Site:
             # Now, not with the first request: whoever has published nothing hears it.
             self.collector.running.sites.load()
             self._published()
+            if key is None:
+                expect_no_log(self.store, [self._name])
         except BaseException:
             if opened is not None:
                 opened.close()

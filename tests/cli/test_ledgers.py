@@ -152,3 +152,12 @@ def test_what_cannot_be_erased_says_why(
 
     assert 2 == told.exit_code
     assert said in told.stderr
+
+
+def test_a_log_without_its_key_is_not_served(run: Run, logged: Path) -> None:
+    told = run("serve", "--store", logged, "--port", 0)
+
+    assert 2 == told.exit_code
+    assert "nobody to sign it" in told.stderr
+    assert "--key FILE" in told.stderr
+    assert "Traceback" not in told.output

@@ -18,6 +18,7 @@ from bandeau.cli.terminal import print_note
 from bandeau.errors import MisconfiguredError
 from bandeau.ledger.addresses import without_password
 from bandeau.ledger.keys import read_seed_file
+from bandeau.ledger.log import expect_no_log
 from bandeau.ledger.places import open_store
 from bandeau.ledger.store import Store
 from bandeau.regimes import Regime
@@ -122,6 +123,8 @@ def _collector(
     from bandeau.collector import Collector
 
     seed = None if key is None else read_seed_file(key)
+    if seed is None:
+        expect_no_log(store, [only] if only else store.sites())
     return Collector(store, site=only or None, regime=regime, seed=seed)
 
 

@@ -14,8 +14,7 @@ from bandeau.collector.problems import ProblemError, plain, rendered
 from bandeau.collector.requests import Scope, Send, Sent, answer
 from bandeau.collector.sites import Published, Sites
 from bandeau.collector.watched import Counts, Watched
-from bandeau.errors import MisconfiguredError
-from bandeau.ledger.log import Logs
+from bandeau.ledger.log import Logs, expect_no_log
 from bandeau.ledger.logs import LogStore, Seal
 from bandeau.ledger.sequencer import Sequencer
 from bandeau.ledger.store import Store
@@ -119,22 +118,13 @@ class Running:
     async def _start(self) -> None:
         await asyncio.to_thread(self.sites.load)
         if self.logs is None:
-            await asyncio.to_thread(self._expect_no_log)
+            names = [published.site for published in self.sites]
+            await asyncio.to_thread(expect_no_log, self.watched.store, names)
         if self._sequencer is None:
             self._sequencer = Sequencer(self.watched.as_store())
         self._looking = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._keep_looking())
-
-    def _expect_no_log(self) -> None:
-        store = self.watched.store
-        for published in self.sites:
-            if isinstance(store, LogStore) and store.logs(published.site):
-                raise MisconfiguredError(
-                    f"The site {published.site!r} has a log, and nobody to sign it.",
-                    hint="Name the file with its seed: --key FILE, BANDEAU_KEY or "
-                    "Site(…, key=FILE).",
-                )
 
     async def close(self) -> None:
         """Take no more answers, and serve those who wait."""

@@ -11,7 +11,7 @@ kept here is forgotten and read again, and the sequencer asks for its own reques
 
 import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +34,7 @@ from bandeau.ledger.merkle import HASH_LENGTH
 from bandeau.ledger.note import SignatureType, SigningKey
 from bandeau.ledger.proof import Opening, Proof, make_proof
 from bandeau.ledger.record import Record
+from bandeau.ledger.store import Store
 from bandeau.ledger.tiles import Tile, TileHashes
 
 SALT_LENGTH: Final = 32
@@ -86,6 +87,21 @@ def create_log(
     note = signed(checked(step, []), [log_key(seed, origin)], at=at)
     store.create_log(site, _log_step(step, note, b"", []))
     return store.logs(site)[-1]
+
+
+def expect_no_log(store: Store, sites: Iterable[str]) -> None:
+    """For whoever has no seed: none of these sites has a log that would need it.
+
+    Raises:
+        MisconfiguredError: one has.
+    """
+    for site in sites:
+        if isinstance(store, LogStore) and store.logs(site):
+            raise MisconfiguredError(
+                f"The site {site!r} has a log, and nobody to sign it.",
+                hint="Name the file with its seed: --key FILE, BANDEAU_KEY or "
+                "Site(…, key=FILE).",
+            )
 
 
 class Logs:

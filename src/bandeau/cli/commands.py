@@ -5,7 +5,15 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from bandeau.cli import banners, notices, receipts, records, serving, witnesses
+from bandeau.cli import (
+    banners,
+    log_copies,
+    notices,
+    receipts,
+    records,
+    serving,
+    witnesses,
+)
 from bandeau.cli.terminal import print_error, print_line, spare_old_terminals
 from bandeau.errors import BandeauError, MisconfiguredError
 
@@ -20,6 +28,7 @@ _ORDER: Final = (
     "records",
     "verify",
     "receipts",
+    "ledger",
     "witness",
 )
 
@@ -86,4 +95,5 @@ app.command("serve")(serving.serve)
 app.command("records")(records.records)
 app.command("verify")(receipts.verify)
 app.add_typer(receipts.app, name="receipts")
+app.add_typer(log_copies.app, name="ledger")
 app.add_typer(witnesses.app, name="witness")

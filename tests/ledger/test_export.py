@@ -126,7 +126,7 @@ def test_an_export_that_ends_between_two_files_leaves_the_older_copy(
     store = logged.a_log(tmp_path / "store", size=300)
     old = tmp_path / "old"
     export(store, ORIGIN, old)
-    logged.append(store, [made_record() for _ in range(300)])
+    logged.append(store, [made_record() for _ in range(600)])
     most = export(store, ORIGIN, tmp_path / "whole").files
 
     stopped = 0
@@ -147,7 +147,7 @@ def test_an_export_that_ends_between_two_files_leaves_the_older_copy(
 
         try:
             export(store, ORIGIN, out, write=write)
-            expected = 600
+            expected = 900
         except Stop:
             stopped += 1
             expected = 300
@@ -156,7 +156,7 @@ def test_an_export_that_ends_between_two_files_leaves_the_older_copy(
         assert found.holds, found.failed
         assert expected == found.counts.entries
         export(store, ORIGIN, out)
-        assert 600 == checked(out).counts.entries
+        assert 900 == checked(out).counts.entries
         assert not [name for name in files(out) if name.endswith(".new")]
     store.close()
     assert stopped > 5

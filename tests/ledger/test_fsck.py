@@ -13,10 +13,12 @@ from bandeau.ledger.entries import (
     Clock,
     Entry,
     Genesis,
+    KeyChange,
     NoticeEntry,
     Reason,
     RecordEntry,
     Tombstone,
+    change_key,
     commitment,
     write_entry,
 )
@@ -31,10 +33,10 @@ from bandeau.ledger.fsck import (
 from bandeau.ledger.log import log_key
 from bandeau.ledger.logs import Opened
 from bandeau.ledger.merkle import leaf_hash
-from bandeau.ledger.note import Checkpoint, sign_note
+from bandeau.ledger.note import Checkpoint, SignatureType, SigningKey, sign_note
 from bandeau.ledger.proof import Outcome
 from bandeau.ledger.sqlite_logs import SqliteLogs
-from bandeau.ledger.tiles import Edge, Tile, grow_bundles
+from bandeau.ledger.tiles import ENTRIES, Edge, Tile, grow_bundles
 from tests.ledger import logged
 from tests.ledger.logged import AT, KEY, ORIGIN, SEED, made_record
 
@@ -326,6 +328,34 @@ def test_what_was_signed_all_the_same_is_found_where_it_stands(
 
     assert {step} == failed(found)
     assert [where] == [finding.where for finding in found.findings]
+
+
+def key_change(old: SigningKey) -> KeyChange:
+    new = SigningKey.derive(b"n" * 32, name=ORIGIN, type=SignatureType.ED25519)
+    return change_key(new.verifier, old=old)
+
+
+def test_a_new_key_is_named_by_one_that_is_known() -> None:
+    own = _made(more=[key_change(log_key(SEED, ORIGIN))])
+    foreign = _made(more=[key_change(log_key(b"t" * 32, ORIGIN))])
+
+    assert examine(own, [KEY]).holds
+    assert {StepName.SIGNED} == failed(examine(foreign, [KEY]))
+
+
+@pytest.mark.parametrize("level", [ENTRIES, 0, 1, 2])
+def test_a_tile_that_would_be_in_the_way_is_found(tmp_path: Path, level: int) -> None:
+    store = logged.a_log(tmp_path, size=300)
+    index = {ENTRIES: 2, 0: 2, 1: 1, 2: 0}[level]
+    file = sqlite3.connect(store.file, isolation_level=None)
+    number = (1 << 3 | level + 1) << 33 | index
+    file.execute("INSERT INTO tile VALUES (?, zeroblob(32))", (number,))
+    file.close()
+
+    found = examined(store)
+
+    assert [Tile(level, index).path] == [finding.where for finding in found.findings]
+    store.close()
 
 
 def test_gaps_are_told_as_runs_and_only_as_far_as_no_tombstone_covers_them() -> None:

@@ -360,7 +360,9 @@ class _Walk:
         if not self._has_grown:
             for name, tile in self._longer:
                 self._find(name, "Something follows its last one.", tile.path)
-            self._strays(checkpoint.size)
+            if head.kept is not None:
+                # In a folder they are of a later copy that is not done yet.
+                self._strays(checkpoint.size)
         self._compare_notes(head)
 
     def step(self, name: StepName) -> Step:
@@ -445,7 +447,8 @@ class _Walk:
     def _strays(self, size: int) -> None:
         """Whatever stands just behind the last tile of a level would be in its way."""
         level = ENTRIES
-        while level <= 0 or size >> HEIGHT * level:
+        # Also on the level above the highest.
+        while level < 1 or size >> HEIGHT * (level - 1):
             count = -(-(size >> HEIGHT * max(level, 0)) // FULL)
             stray = Tile(level, count)
             if self._source.tile(stray) is not None:

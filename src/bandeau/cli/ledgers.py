@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bandeau.cli import log_copies
 from bandeau.cli.options import (
     JsonOption,
     KeyOption,
@@ -237,6 +238,10 @@ def erase(
     print_line(
         f"erased: {counted(sum(end - first for first, end in spans), 'entry', 'entries')}"
     )
+
+
+app.command("verify")(log_copies.verify)
+app.command("export")(log_copies.export)
 
 
 _REASONS = {

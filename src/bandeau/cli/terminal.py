@@ -4,7 +4,8 @@ Everything printed goes through here. JSON is never wrapped, coloured or cut.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from typing import Final
@@ -74,6 +75,24 @@ def print_error(error: BandeauError) -> None:
 def print_json(value: object) -> None:
     # As bytes: JSON is UTF-8, whatever the terminal's encoding is.
     typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
+@contextmanager
+def progress_bar(label: str) -> Generator[Callable[[int, int], None]]:
+    """Show how far something is, called with what is done and all there is.
+
+    Only on a terminal, beside the result, and gone when it is done.
+    """
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        yield lambda done, total: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(label), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task(label)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def new_table(*columns: str, numbers: Sequence[str] = ()) -> Table:

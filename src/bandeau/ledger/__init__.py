@@ -8,7 +8,8 @@ to a transaction.
 What makes it provable is pure too: `entries` says what stands in the public log,
 `merkle` and `tiles` are its tree, `note` signs it, and `growing` checks what is added
 before it is signed. `logs` is what a store promises that keeps them, `sqlite_logs` keeps
-them, and `log` lets them grow.
+them, and `log` lets them grow. `fsck` checks a whole one,
+and `export` copies it into files that anybody may have.
 
 `policy` says whom to believe, and `proof` is the receipt that anyone can check;
 `verify_receipt` is the same check for those who would rather not install us, and imports

@@ -7,7 +7,8 @@
 
 Records are appended by callers of one event loop, as a collector's are, through the
 sequencer into the store; each caller waits until its record is durable before it brings
-the next. Batches form by themselves. Beside us runs what one would write without a ledger:
+the next. Batches form by themselves. The same goes into a site that has a log: each batch
+is committed to, hashed, checked and signed besides. Beside us runs what one would write without a ledger:
 an INSERT and a COMMIT for each record, on the same disk, as durable.
 
 CPU is that of the whole process, the kernel's share included, and of the whole database
@@ -30,7 +31,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bandeau.ledger.places import create_store
+from bandeau.ledger.log import Logs, create_log
+from bandeau.ledger.places import create_store, open_logs
 from bandeau.ledger.record import (
     KINDS,
     Record,
@@ -54,6 +56,7 @@ SITE = "newsroom"
 NOTICE = "n" * 43
 PREFILL_BATCH = 10_000
 A_SUBJECT_IN = 0.6
+SEED = b"s" * 32
 MAX_BYTES, MIN_FLAT, MAX_LOOKUP_MS, MAX_CPU_US = 350, 0.85, 5.0, 30.0
 
 
@@ -299,6 +302,19 @@ def new_store(engine: Engine, name: str) -> Store:
     return store
 
 
+@contextmanager
+def new_logged(engine: Engine, name: str) -> Iterator[Store]:
+    """A new store whose one site has a log; writing goes through it."""
+    place = engine.place(name)
+    create_store(place).close()
+    store = open_logs(place)
+    store.add_site(SITE)
+    now = int(time.time())
+    create_log(store, SITE, "bench.example/2026", seed=SEED, at=now)
+    yield Logs(store, seed=SEED, clock=lambda: int(time.time()), entropy=os.urandom)  # type: ignore[misc]
+    store.close()
+
+
 def line(question: str, answer: str, aim: str = "") -> None:
     print(f"  {question:<52}{answer:>26}  {aim}")
 
@@ -339,6 +355,12 @@ def measure(engine: Engine, rows: int, choices: int, rounds: int) -> None:
         cost = in_batches(engine, store, few, batch)
         cost_line(f"the store alone, in batches of {batch:,}", cost)
     store.close()
+    with new_logged(engine, "in-batches-logged") as logged:
+        for batch in (1, 100, 1_000):
+            in_batches(engine, logged, 10 * batch, batch)
+            few = choices // 10 if batch == 1 else choices
+            cost = in_batches(engine, logged, few, batch)
+            cost_line(f"the store and a log, in batches of {batch:,}", cost)
     for callers in (1, 16, 128):
         store = new_store(engine, f"with-{callers}")
         appended(engine, store, callers, callers)
@@ -352,16 +374,21 @@ def measure(engine: Engine, rows: int, choices: int, rounds: int) -> None:
     subjects = fill(full, rows)
     filled = time.perf_counter() - clock
     empties: list[Cost] = []
+    loggeds: list[Cost] = []
     fulls: list[Cost] = []
     plains: list[Cost] = []
     for number in range(rounds):
         store = new_store(engine, f"empty-{number}")
         empties.append(appended(engine, store, choices, 32))
         store.close()
+        with new_logged(engine, f"logged-{number}") as logged:
+            loggeds.append(appended(engine, logged, choices, 32))
         fulls.append(appended(engine, full, choices, 32))
         plains.append(plainly_inserted(engine, f"plain-{number}", choices // 10))
     empty, with_rows, plain = middle(empties), middle(fulls), middle(plains)
+    with_log = middle(loggeds)
     cost_line("appended, callers: 32, empty", empty, f"aim: {MAX_CPU_US:.0f} µs")
+    cost_line("appended, callers: 32, empty, with a log", with_log)
     cost_line(f"appended, callers: 32, {rows:,} rows stored", with_rows)
     cost_line("baseline: INSERT and COMMIT for each, no index", plain)
     print()
@@ -372,6 +399,7 @@ def measure(engine: Engine, rows: int, choices: int, rounds: int) -> None:
         f"{empty.per_second / plain.per_second:.1f}",
     )
     line("ours / baseline, CPU", f"{empty.cpu_us / plain.cpu_us:.2f}")
+    line("with a log / without, CPU", f"{with_log.cpu_us / empty.cpu_us:.2f}")
     line("appended in batches of 10,000, with making", f"{rows / filled:,.0f}/s")
 
     size = full.size(SITE)
@@ -393,6 +421,8 @@ def measure(engine: Engine, rows: int, choices: int, rounds: int) -> None:
     line("all tallies, p95", f"{counts[len(counts) * 95 // 100]:.2f} ms")
     on_disk = engine.bytes_on_disk("full") / size
     line("on disk, a choice", f"{on_disk:.0f} bytes", f"aim: {MAX_BYTES}")
+    with_log_on_disk = engine.bytes_on_disk("logged-0") / choices
+    line("on disk, a choice with a log", f"{with_log_on_disk:.0f} bytes")
     print()
 
 

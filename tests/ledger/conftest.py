@@ -10,11 +10,13 @@ import pytest
 from bandeau.ledger.places import create_store, open_store
 from bandeau.ledger.record import Kind, Record, new_request_key, record_body
 from bandeau.ledger.sqlite import SqliteStore
+from bandeau.ledger.sqlite_logs import SqliteLogs
 from bandeau.ledger.store import Store
-from tests.postgres import Server
+from tests.postgres import ADVICE, Server, find
 
 if TYPE_CHECKING:
     from bandeau.ledger.postgres import PostgresStore
+    from bandeau.ledger.postgres_logs import PostgresLogs
 
 SITE = "newsroom"
 DAY = 20_781
@@ -84,6 +86,13 @@ def sqlite_store(tmp_path: Path) -> Iterator[SqliteStore]:
     store.close()
 
 
+@pytest.fixture
+def sqlite_logs(tmp_path: Path) -> Iterator[SqliteLogs]:
+    store = SqliteLogs.create(tmp_path / "store")
+    yield store
+    store.close()
+
+
 # A database for each test
 
 
@@ -110,3 +119,21 @@ def postgres_store(database: str) -> "Iterator[PostgresStore]":
     store.add_site(SITE)
     yield store
     store.close()
+
+
+@pytest.fixture
+def postgres_logs(database: str) -> "Iterator[PostgresLogs]":
+    from bandeau.ledger.postgres_logs import PostgresLogs
+
+    store = PostgresLogs.open(database)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def own_server() -> Iterator[Server]:
+    """A server that a test may stop and kill."""
+    if find() is None:
+        pytest.skip(ADVICE)
+    with Server() as server:
+        yield server

@@ -54,7 +54,8 @@ def test_a_database_of_another_kind_is_no_folder() -> None:
 
 
 def test_without_psycopg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "bandeau.ledger.postgres", raising=False)
+    for module in ("postgres", "postgres_logs"):
+        monkeypatch.delitem(sys.modules, f"bandeau.ledger.{module}", raising=False)
     monkeypatch.setitem(sys.modules, "psycopg", None)
 
     with pytest.raises(MisconfiguredError, match="needs psycopg") as caught:

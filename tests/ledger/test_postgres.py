@@ -33,15 +33,6 @@ pytestmark = [pytest.mark.postgres, pytest.mark.timeout(60)]
 
 
 @pytest.fixture
-def own_server() -> Iterator[Server]:
-    """A server that a test may stop and kill."""
-    if find() is None:
-        pytest.skip(ADVICE)
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture
 def ours(own_server: Server) -> Iterator[PostgresStore]:
     """A store on a server that a test may stop and kill, with one site in it."""
     store = PostgresStore.create(own_server.address())
@@ -174,17 +165,17 @@ def test_a_store_of_a_newer_version_is_refused(database: str) -> None:
 def test_an_older_store_is_brought_up_to_date_and_keeps_what_it_has(
     database: str, postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scripts = {"postgres_2.sql": "-- One.\nCREATE TABLE bandeau.more (\n    a int\n);"}
+    scripts = {"next.sql": "-- One.\nCREATE TABLE bandeau.more (\n    a int\n);"}
     read = postgres.read
     monkeypatch.setattr(postgres, "read", lambda f: scripts.get(f) or read(f))
-    monkeypatch.setattr(postgres, "_SCHEMAS", ("postgres_1.sql", "postgres_2.sql"))
+    monkeypatch.setattr(postgres, "_SCHEMAS", (*postgres._SCHEMAS, "next.sql"))
 
     store = open_store(database)
 
     assert store.sites() == [SITE]
     with psycopg.connect(database) as other:
         found = other.execute("SELECT number FROM bandeau.version").fetchall()
-        assert found == [(2,)]
+        assert found == [(len(postgres._SCHEMAS),)]
         assert other.execute("SELECT * FROM bandeau.more").fetchall() == []
     store.close()
 
@@ -192,10 +183,10 @@ def test_an_older_store_is_brought_up_to_date_and_keeps_what_it_has(
 def test_a_step_that_fails_leaves_the_older_store_whole(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scripts = {"postgres_2.sql": "CREATE TABLE bandeau.more (a int);\nCREATE NONSENSE;"}
+    scripts = {"next.sql": "CREATE TABLE bandeau.more (a int);\nCREATE NONSENSE;"}
     with monkeypatch.context() as patched:
         patched.setattr(postgres, "read", scripts.__getitem__)
-        patched.setattr(postgres, "_SCHEMAS", ("postgres_1.sql", "postgres_2.sql"))
+        patched.setattr(postgres, "_SCHEMAS", (*postgres._SCHEMAS, "next.sql"))
 
         with pytest.raises(MisconfiguredError):
             open_store(database)
@@ -524,7 +515,7 @@ def test_a_connection_lost_while_committing_leaves_it_to_find_request(
     own_server.set(synchronous_standby_names="absent")
     with aside(lambda: ours.append(SITE, [kept], expected_size=1)) as appended:
         # It is on this disk and waits for the standby, when its server dies.
-        until(lambda: _waits_for_standby(own_server))
+        until(lambda: waits_for_standby(own_server))
         own_server.kill()
 
         with pytest.raises(UnavailableError):
@@ -558,7 +549,7 @@ def test_a_commit_that_an_administrator_cancelled_is_not_acknowledged(
     ours.append(SITE, [new_record()], expected_size=0)
     own_server.set(synchronous_standby_names="absent")
     with aside(lambda: ours.append(SITE, [record], expected_size=1)) as appended:
-        until(lambda: _waits_for_standby(own_server))
+        until(lambda: waits_for_standby(own_server))
         own_server.execute(
             "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
             "WHERE wait_event = 'SyncRep'"
@@ -571,7 +562,7 @@ def test_a_commit_that_an_administrator_cancelled_is_not_acknowledged(
     assert ours.find_request(SITE, record.request) == 1
 
 
-def _waits_for_standby(server: Server) -> bool:
+def waits_for_standby(server: Server) -> bool:
     waiting = server.execute(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     )

@@ -1,7 +1,7 @@
 """The store at a place: SQLite in a folder, PostgreSQL at an address.
 
 Whatever a person names (`--store`, `BANDEAU_STORE`, `Site(store=…)`) comes through here;
-whoever already knows what they have takes `SqliteLogs` or `PostgresStore` itself.
+whoever already knows what they have takes `SqliteLogs` or `PostgresLogs` itself.
 psycopg is imported when somebody names a database, and not before.
 """
 
@@ -16,7 +16,7 @@ from bandeau.ledger.sqlite_logs import SqliteLogs
 from bandeau.ledger.store import Store
 
 if TYPE_CHECKING:
-    from bandeau.ledger.postgres import PostgresStore
+    from bandeau.ledger.postgres_logs import PostgresLogs
 
 
 def open_store(place: Path | str) -> Store:
@@ -31,18 +31,13 @@ def open_store(place: Path | str) -> Store:
 
 
 def open_logs(place: Path | str) -> LogStore:
-    """Open a store that keeps logs.
-
-    LIMIT: logs are kept in SQLite today. A store in PostgreSQL has records and no log.
+    """Open the store that is there, with the logs that it keeps.
 
     Raises:
-        MisconfiguredError: the place is a database, or there is no store.
+        StoreMissingError: there is none; `create_store` makes one.
     """
     if is_address(place):
-        raise MisconfiguredError(
-            "A store in PostgreSQL keeps no logs yet.",
-            hint="Name a folder, or go without a log.",
-        )
+        return _postgres().open(str(place))
     return SqliteLogs.open(place)
 
 
@@ -58,12 +53,12 @@ def store_name(place: Path | str) -> str:
     return without_password(str(place)) if is_address(place) else str(store_file(place))
 
 
-def _postgres() -> "type[PostgresStore]":
+def _postgres() -> "type[PostgresLogs]":
     try:
-        from bandeau.ledger.postgres import PostgresStore
+        from bandeau.ledger.postgres_logs import PostgresLogs
     except ImportError as error:
         raise MisconfiguredError(
             "A store in PostgreSQL needs psycopg, and it is not installed.",
             hint='pip install "bandeau[postgres]"',
         ) from error
-    return PostgresStore
+    return PostgresLogs

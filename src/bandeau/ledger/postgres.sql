@@ -42,7 +42,12 @@ SELECT
     AND has_table_privilege('bandeau.record', 'INSERT')
     AND has_table_privilege('bandeau.tally', 'INSERT')
     AND has_table_privilege('bandeau.tally', 'UPDATE')
-    AND has_table_privilege('bandeau.publication', 'INSERT');
+    AND has_table_privilege('bandeau.publication', 'INSERT')
+    AND has_table_privilege('bandeau.log', 'UPDATE')
+    AND has_table_privilege('bandeau.tile', 'INSERT')
+    AND has_table_privilege('bandeau.tile', 'UPDATE')
+    AND has_table_privilege('bandeau.noticed', 'INSERT')
+    AND has_table_privilege('bandeau.seal', 'INSERT');
 
 -- add_site: A site that is there already is left alone, also by two who race; it uses up no number.
 INSERT INTO bandeau.site (name)
@@ -59,8 +64,11 @@ SELECT id FROM bandeau.site WHERE name = %(name)s;
 -- size: How many records a site has.
 SELECT size FROM bandeau.site WHERE id = %(site)s;
 
+-- stands: The same, and whether it has a log.
+SELECT size, log IS NOT NULL FROM bandeau.site WHERE id = %(site)s;
+
 -- hold_site: The same, and nobody else writes to the site until this transaction ends.
-SELECT size FROM bandeau.site WHERE id = %(site)s FOR NO KEY UPDATE;
+SELECT size, log IS NOT NULL FROM bandeau.site WHERE id = %(site)s FOR NO KEY UPDATE;
 
 -- add_notice: The same digest is the same bytes: nothing to write a second time.
 INSERT INTO bandeau.notice (digest, body)
@@ -85,12 +93,13 @@ ORDER BY publication.id;
 SELECT body FROM bandeau.notice WHERE digest = %(digest)s;
 
 -- append: The whole of it in one statement, which is one transaction and one message to the
--- server. The compare-and-swap hits one row, or another writer was first: then nothing is
--- kept or counted, and no row comes back. A request key that is there already fails it all.
+-- server. The compare-and-swap hits one row, or another writer was first, or the site has a
+-- log: then nothing is kept or counted, and no row comes back. A request key that is there
+-- already fails it all.
 WITH moved AS (
     UPDATE bandeau.site
     SET size = %(size)s
-    WHERE id = %(site)s AND size = %(expected_size)s
+    WHERE id = %(site)s AND size = %(expected_size)s AND log IS NULL
     RETURNING id, size
 ), kept AS (
     INSERT INTO bandeau.record (id, site, request, subject, day, kind, body)

@@ -18,17 +18,21 @@ from bandeau.ledger.logs import (
     Seal,
 )
 from bandeau.ledger.record import Record
-from bandeau.ledger.rows import INDEX_MASK, KIND_CODES, record_id
+from bandeau.ledger.rows import (
+    INDEX_MASK,
+    KIND_CODES,
+    edge_of,
+    entry_of,
+    may_be_tile,
+    record_id,
+    seal_id,
+    tile_id,
+)
 from bandeau.ledger.scripts import named, read
 from bandeau.ledger.sqlite import SqliteStore, move_on, raise_tallies, working
 from bandeau.ledger.store import LedgerConflictError
-from bandeau.ledger.tiles import ENTRIES, FULL, HEIGHT
 
 _SQL: Final[Mapping[str, str]] = named(read("sqlite_logs.sql"))
-
-_ENTRY_BITS: Final = 40
-_LEVEL_BITS: Final = 3
-_TILE_BITS: Final = 33
 
 
 class SqliteLogs(SqliteStore):
@@ -64,13 +68,9 @@ class SqliteLogs(SqliteStore):
             log, head = _log_of(reader, origin)
             noticed = reader.execute(_SQL["noticed"], {"log": log}).fetchall()
             rows: dict[tuple[int, int], bytes] = {}
-            level, places = 0, [(ENTRIES, head.size // FULL)]
-            while head.size >> HEIGHT * level:
-                places.append((level, head.size >> HEIGHT * (level + 1)))
-                level += 1
-            for place in places:
+            for place in edge_of(head.size):
                 found = reader.execute(
-                    _SQL["tile"], {"id": _tile_id(log, *place)}
+                    _SQL["tile"], {"id": tile_id(log, *place)}
                 ).fetchone()
                 if found is not None:
                     rows[place] = found[0]
@@ -95,7 +95,7 @@ class SqliteLogs(SqliteStore):
                 _put(writer, log, step)
                 start = record_id(number, expected_size)
                 seals = [
-                    (log << _ENTRY_BITS | entry, nth, salt)
+                    (seal_id(log, entry), nth, salt)
                     for nth, (entry, salt) in enumerate(step.seals, start)
                 ]
                 writer.executemany(
@@ -123,13 +123,10 @@ class SqliteLogs(SqliteStore):
             raise
 
     def tile(self, origin: str, level: int, index: int) -> bytes | None:
-        if (
-            not ENTRIES <= level < (1 << _LEVEL_BITS) - 1
-            or not 0 <= index < 1 << _TILE_BITS
-        ):
+        if not may_be_tile(level, index):
             return None
         log, _ = self._log(origin)
-        rows = self._query(_SQL["tile"], {"id": _tile_id(log, level, index)})
+        rows = self._query(_SQL["tile"], {"id": tile_id(log, level, index)})
         return rows[0][0] if rows else None
 
     def seal(self, site: str, index: int) -> Seal | None:
@@ -137,7 +134,7 @@ class SqliteLogs(SqliteStore):
             return None
         values = {"id": record_id(self._site_id(site), index)}
         for origin, number, salt in self._query(_SQL["seal_of"], values):
-            return Seal(origin=origin, entry=_entry(number), salt=salt)
+            return Seal(origin=origin, entry=entry_of(number), salt=salt)
         return None
 
     def last_of_subject(self, site: str, subject: bytes) -> tuple[bytes, bytes] | None:
@@ -148,12 +145,12 @@ class SqliteLogs(SqliteStore):
     def openings(self, origin: str, *, first: int, limit: int) -> list[Opened]:
         log, head = self._log(origin)
         values = {
-            "first": log << _ENTRY_BITS | first,
-            "end": log << _ENTRY_BITS | head.size,
+            "first": seal_id(log, first),
+            "end": seal_id(log, head.size),
             "limit": max(limit, 0),
         }
         return [
-            Opened(entry=_entry(number), salt=salt, body=body)
+            Opened(entry=entry_of(number), salt=salt, body=body)
             for number, salt, body in self._query(_SQL["openings"], values)
         ]
 
@@ -164,7 +161,7 @@ class SqliteLogs(SqliteStore):
         log, _ = self._log(heads[-1].origin)
         values = {"site": self._site_id(site), "subject": subject, "log": log}
         rows = self._query(_SQL["entries_of_subject"], values)
-        return [_entry(number) for (number,) in rows]
+        return [entry_of(number) for (number,) in rows]
 
     def erase(self, site: str, *, first: int, end: int, step: LogStep) -> None:
         number = self._site_id(site)
@@ -172,8 +169,8 @@ class SqliteLogs(SqliteStore):
             log = self._move_log(writer, number, step, 0)
             _put(writer, log, step)
             span = {
-                "first": log << _ENTRY_BITS | first,
-                "end": log << _ENTRY_BITS | end,
+                "first": seal_id(log, first),
+                "end": seal_id(log, end),
             }
             writer.execute(_SQL["erase_records"], span)
             writer.execute(_SQL["erase_seals"], span)
@@ -209,7 +206,8 @@ class SqliteLogs(SqliteStore):
             index = self.find_request(site, record.request)
             if index is not None:
                 known[record.request] = index
-        return RequestsKnownError(known) if known else error
+        twice = len({record.request for record in records}) < len(records)
+        return RequestsKnownError(known) if known or twice else error
 
     def _log(self, origin: str) -> tuple[int, LogHead]:
         with self._snapshot() as reader:
@@ -244,16 +242,8 @@ def _put(writer: sqlite3.Connection, log: int, step: LogStep) -> None:
     writer.executemany(
         _SQL["put_tile"],
         [
-            (_tile_id(log, row.tile.level, row.tile.index), row.octets)
+            (tile_id(log, row.tile.level, row.tile.index), row.octets)
             for row in step.rows
         ],
     )
     writer.executemany(_SQL["add_noticed"], [(log, digest) for digest in step.noticed])
-
-
-def _tile_id(log: int, level: int, index: int) -> int:
-    return (log << _LEVEL_BITS | level + 1) << _TILE_BITS | index
-
-
-def _entry(number: int) -> int:
-    return number & (1 << _ENTRY_BITS) - 1

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import sqlite3
+import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,7 @@ from bandeau.ledger.places import open_logs
 from bandeau.ledger.policy import Policy, read_policy
 from bandeau.ledger.proof import verify
 from bandeau.ledger.record import Record, new_request_key, record_body, subject_key
+from bandeau.ledger.rows import edge_of
 from bandeau.ledger.sequencer import Sequencer
 from bandeau.ledger.sqlite_logs import SqliteLogs
 from bandeau.ledger.store import LedgerConflictError, Store
@@ -253,6 +255,24 @@ def test_two_writers_never_both_write_the_same_entry(logged: LogStore) -> None:
     assert [2] == one.append(SITE, [record()], expected_size=2)
 
     assert 3 == kinds(logged).count("RecordEntry")
+
+
+def test_a_log_is_read_at_one_moment(
+    logged: LogStore, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.append(SITE, [record()], expected_size=0)
+
+    def meanwhile(size: int) -> list[tuple[int, int]]:
+        # The head is read, the tiles are not yet.
+        logs.append(SITE, [record()], expected_size=1)
+        return edge_of(size)
+
+    monkeypatch.setattr(sys.modules[type(logged).__module__], "edge_of", meanwhile)
+    kept = logged.read_log(ORIGIN)
+
+    assert 4 == kept.head.size
+    assert 4 * 32 == len(kept.rows[0, 0])
+    assert 5 * 32 == len(logged.tile(ORIGIN, 0, 0) or b"")
 
 
 def test_a_step_on_another_checkpoint_is_a_conflict(logged: LogStore) -> None:

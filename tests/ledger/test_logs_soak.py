@@ -23,6 +23,8 @@ from tests.ledger.test_logs import AT, ORIGIN, SEED, entries, kinds
 
 SECONDS = 10
 PROCESSES = 3
+# What a slow disk, or two other writers, may make us say.
+PATIENCE = ("The store is locked", "Other writers were first")
 
 # Eight visitors bring answers without pause, each again until it is acknowledged; some
 # bring one that visitors of the other processes bring too. What came back goes into a file,
@@ -153,9 +155,10 @@ def expect_one_history(place: str, told: Path) -> None:
         if said.size > head.size or said.root != merkle.root(said.size, read):
             forks.append(said.size)
     assert forks == []
-    # Nobody ever read a log in two moments, and found that its tiles do not fit.
+    # Whoever lost was told so and went on. A log whose tiles do not fit, or records that
+    # are there already, would be trouble of another kind.
     again = [" ".join(words[1:]) for words in lines if words[0] == "again"]
-    assert not [said for said in again if "cannot be signed" in said]
+    assert not [said for said in again if not said.startswith(PATIENCE)]
     print(  # noqa: T201  for who runs it with -s
         f"\n{type(store).__name__}: {len(kept)} acknowledged, {size} records, {head.size} entries, "
         f"{len(notes)} checkpoints, {len(again)} told to come again, no fork"

@@ -182,6 +182,21 @@ def test_a_new_log_names_the_last_checkpoint_of_the_one_before(
     ]
 
 
+def test_a_site_may_begin_a_new_log_while_its_collector_runs(
+    logged: LogStore, logs: Logs
+) -> None:
+    sequencer = Sequencer(logs)  # type: ignore[arg-type]
+    sequencer.append_now(SITE, record())
+
+    create_log(logged, SITE, "news.example/bandeau/log/2027", seed=SEED, at=AT)
+    places = [sequencer.append_now(SITE, record()) for _ in range(2)]
+    sequencer.close()
+
+    assert [1, 2] == places
+    seals = [logged.seal(SITE, place) for place in places]
+    assert ["news.example/bandeau/log/2027"] * 2 == [s.origin for s in seals if s]
+
+
 def test_what_is_appended_is_in_the_log_and_in_the_store(
     logged: LogStore, logs: Logs
 ) -> None:

@@ -34,7 +34,7 @@ from bandeau.ledger.merkle import HASH_LENGTH
 from bandeau.ledger.note import SignatureType, SigningKey
 from bandeau.ledger.proof import Opening, Proof, make_proof
 from bandeau.ledger.record import Record
-from bandeau.ledger.store import Store
+from bandeau.ledger.store import LedgerConflictError, Store
 from bandeau.ledger.tiles import Tile, TileHashes
 
 SALT_LENGTH: Final = 32
@@ -144,7 +144,12 @@ class Logs:
             log = self._log(site)
             if log is None:
                 return self._store.append(site, records, expected_size=expected_size)
-            return log.append(records, expected_size)
+            try:
+                return log.append(records, expected_size)
+            except LedgerConflictError:
+                # Another writer was first, or the site has begun a new log: look again.
+                del self._logs[site]
+                raise
 
     def erase(self, site: str, *, first: int, end: int, reason: Reason) -> None:
         """Erase what opens a range of entries, and log a tombstone that says so.

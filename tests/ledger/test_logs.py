@@ -495,6 +495,35 @@ def test_what_is_erased_and_scrubbed_is_gone_from_the_servers_tables(
     assert 401 == kinds(postgres_logs).count("RecordEntry")
 
 
+def test_erasing_waits_for_its_turn_beside_a_busy_collector(
+    logged: LogStore, logs: Logs
+) -> None:
+    logs.append(SITE, [record(), record()], expected_size=0)
+    officer = logs_of(logged)
+    officer.erase(SITE, first=3, end=4, reason=Reason.TEST)
+    logs_of(logged).append(SITE, [record()], expected_size=2)
+
+    # What it knows of the log is older than the log.
+    officer.erase(SITE, first=4, end=5, reason=Reason.TEST)
+
+    assert 2 == kinds(logged).count("Tombstone")
+
+
+def test_a_range_is_that_of_the_log_it_was_named_for(
+    logged: LogStore, logs: Logs
+) -> None:
+    logs.append(SITE, [record()], expected_size=0)
+    officer = logs_of(logged)
+    officer.erase(SITE, first=3, end=4, reason=Reason.TEST)
+    create_log(logged, SITE, "news.example/bandeau/log/2027", seed=SEED, at=AT)
+    logs_of(logged).append(SITE, [record()], expected_size=1)
+
+    with pytest.raises(UnavailableError):
+        officer.erase(SITE, first=3, end=4, reason=Reason.TEST)
+
+    assert logged.seal(SITE, 1) is not None
+
+
 def test_a_range_that_is_not_in_the_log_is_refused(
     logged: LogStore, logs: Logs
 ) -> None:

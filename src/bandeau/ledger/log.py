@@ -39,8 +39,8 @@ from bandeau.ledger.tiles import Tile, TileHashes
 
 SALT_LENGTH: Final = 32
 
-# Each attempt loses only to a writer who got ahead with a key of ours.
-_ATTEMPTS: Final = 10
+# Each attempt loses only to a writer who got ahead.
+_ATTEMPTS: Final = 20
 _MISPLACED_HINT: Final = (
     "Stop Bandeau and keep the store. If it was restored from a backup, or moved, "
     "the newest copy has to be found: a second log of this name must never be signed."
@@ -164,7 +164,17 @@ class Logs:
                     f"The site {site!r} has no log.",
                     hint="`bandeau ledger create` makes one.",
                 )
-            log.erase(first, end, reason)
+            for _ in range(_ATTEMPTS):
+                try:
+                    log.erase(first, end, reason)
+                except LedgerConflictError:
+                    # A collector was first. The range is this log's: if the site has
+                    # begun another one meanwhile, every attempt ends here.
+                    continue
+                return
+            raise UnavailableError(
+                "Other writers were first, again and again.", retry_after=2
+            )
 
     def _log(self, site: str) -> "_Log | None":
         # One that is new is looked for each time: a site gets its log while we run.

@@ -168,16 +168,16 @@ class Server:
         """What all its processes have cost till now, those that ended included."""
         assert self._running is not None, "only a running server costs"
         pid = self._running.pid
-        # "utime stime cutime cstime" are the 14th to 17th words; the name is the second.
-        ticks = [
-            int(tick)
-            for each in (pid, *_children(pid))
-            for tick in Path(f"/proc/{each}/stat")
-            .read_text()
-            .rpartition(")")[2]
-            .split()[11 : 15 if each == pid else 13]
-        ]
-        return sum(ticks) / os.sysconf("SC_CLK_TCK")
+        ticks = 0
+        # The parent last: it counts those that ended meanwhile.
+        for each in (*_children(pid), pid):
+            with suppress(OSError):
+                stat = Path(f"/proc/{each}/stat").read_text()
+                # "utime stime cutime cstime" are the 14th to 17th words; the name is
+                # the second.
+                words = stat.rpartition(")")[2].split()[11 : 15 if each == pid else 13]
+                ticks += sum(map(int, words))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def set(self, **settings: str) -> None:
         """Change settings of the running server, as an administrator would."""

@@ -425,7 +425,7 @@ def test_what_is_erased_opens_nothing_and_the_log_still_holds(
     assert logged.record(SITE, 10) is None
     assert logged.seal(SITE, 10) is None
     assert logged.find_request(SITE, mine.request) is None
-    assert logged.last_of_subject(SITE, subject) is None
+    assert {} == logged.last_of_subjects(SITE, [subject])
     assert receipt(logged, SITE, 10) is None
     assert 21 == logged.size(SITE)
     left = receipt(logged, SITE, 9)

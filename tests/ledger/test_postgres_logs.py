@@ -93,6 +93,7 @@ def test_every_lookup_has_its_index(logged: PostgresLogs, database: str) -> None
     values = dict.fromkeys(["id", "first", "end", "place"], 2**41)
     values |= {"site": 1, "limit": 9, "level": 0, "log": 1}
     asked = values | {"subject": bytes(16), "origin": ORIGIN, "ids": "{1,2}"}
+    asked |= {"subjects": [bytes(16)]}
 
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("ANALYZE")
@@ -105,7 +106,7 @@ def test_every_lookup_has_its_index(logged: PostgresLogs, database: str) -> None
                     b"EXPLAIN " + in_postgres._SQL[name], asked
                 )
             )
-            for name in ("tiles", "seal_of", "last_of_subject", "openings")
+            for name in ("tiles", "seal_of", "last_of_subjects", "openings")
         }
 
     for name, plan in plans.items():

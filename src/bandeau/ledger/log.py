@@ -357,14 +357,21 @@ class _Log:
     ) -> tuple[list[Record], list[NewRecord]]:
         """The records, each of a subject with the commitment of its last one."""
         salts = self._entropy(SALT_LENGTH * len(records))
-        last: dict[bytes, bytes] = {}
+        # Asked once for all of them: a store may be a network away.
+        subjects = {record.subject: None for record in records if record.subject}
+        last = {
+            subject: commitment(*found)
+            for subject, found in self._store.last_of_subjects(
+                self._site, [*subjects]
+            ).items()
+        }
         linked: list[Record] = []
         new: list[NewRecord] = []
         for nth, brought in enumerate(records):
             record, subject = brought, brought.subject
             salt = salts[SALT_LENGTH * nth : SALT_LENGTH * (nth + 1)]
             if subject is not None:
-                before = last.get(subject) or self._last_of(subject)
+                before = last.get(subject)
                 if before is not None:
                     record = _with_prev(brought, before)
                 last[subject] = commitment(salt, record.body)
@@ -372,10 +379,6 @@ class _Log:
             cited = _digest_of(brought.body)
             new.append(NewRecord(body=record.body, salt=salt, notice=cited))
         return linked, new
-
-    def _last_of(self, subject: bytes) -> bytes | None:
-        found = self._store.last_of_subject(self._site, subject)
-        return commitment(*found) if found else None
 
 
 def _log_step(

@@ -144,8 +144,10 @@ class LogStore(Store, Protocol):
         """Where a record stands in a log; None for one that no log has."""
         ...
 
-    def last_of_subject(self, site: str, subject: bytes) -> tuple[bytes, bytes] | None:
-        """The salt and the body of what was last logged of a subject."""
+    def last_of_subjects(
+        self, site: str, subjects: Sequence[bytes]
+    ) -> dict[bytes, tuple[bytes, bytes]]:
+        """The salt and the body of what was last logged of each subject, where it was."""
         ...
 
     def openings(self, origin: str, *, first: int, limit: int) -> list[Opened]:

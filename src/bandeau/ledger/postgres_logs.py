@@ -134,10 +134,14 @@ class PostgresLogs(PostgresStore):
             return Seal(origin=origin, entry=entry_of(number), salt=salt)
         return None
 
-    def last_of_subject(self, site: str, subject: bytes) -> tuple[bytes, bytes] | None:
-        values = {"site": self._site_id(site), "subject": subject}
-        rows = self._query(_SQL["last_of_subject"], values)
-        return rows[0] if rows else None
+    def last_of_subjects(
+        self, site: str, subjects: Sequence[bytes]
+    ) -> dict[bytes, tuple[bytes, bytes]]:
+        if not subjects:
+            return {}
+        values = {"site": self._site_id(site), "subjects": [*subjects]}
+        rows = self._query(_SQL["last_of_subjects"], values)
+        return {subject: (salt, body) for subject, salt, body in rows}
 
     def openings(self, origin: str, *, first: int, limit: int) -> list[Opened]:
         rows = self._query(_SQL["log_of_origin"], {"origin": origin})

@@ -175,13 +175,17 @@ JOIN bandeau.seal ON seal.id = record.seal
 JOIN bandeau.log ON log.id = seal.id >> 40
 WHERE record.id = %(id)s;
 
--- last_of_subject: What was last logged of a subject.
-SELECT seal.salt, record.body
-FROM bandeau.record
-JOIN bandeau.seal ON seal.id = record.seal
-WHERE record.site = %(site)s AND record.subject = %(subject)s
-ORDER BY record.id DESC
-LIMIT 1;
+-- last_of_subjects: What was last logged of each subject; no row for one of whom nothing was.
+SELECT brought.subject, last.salt, last.body
+FROM unnest(%(subjects)b::bytea[]) AS brought (subject)
+CROSS JOIN LATERAL (
+    SELECT seal.salt, record.body
+    FROM bandeau.record
+    JOIN bandeau.seal ON seal.id = record.seal
+    WHERE record.site = %(site)s AND record.subject = brought.subject
+    ORDER BY record.id DESC
+    LIMIT 1
+) AS last;
 
 -- openings: What opens the entries of a log from one on, in their order.
 SELECT seal.id, seal.salt, record.body

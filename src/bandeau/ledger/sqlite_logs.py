@@ -137,10 +137,20 @@ class SqliteLogs(SqliteStore):
             return Seal(origin=origin, entry=entry_of(number), salt=salt)
         return None
 
-    def last_of_subject(self, site: str, subject: bytes) -> tuple[bytes, bytes] | None:
-        values = {"site": self._site_id(site), "subject": subject}
-        rows = self._query(_SQL["last_of_subject"], values)
-        return rows[0] if rows else None
+    def last_of_subjects(
+        self, site: str, subjects: Sequence[bytes]
+    ) -> dict[bytes, tuple[bytes, bytes]]:
+        if not subjects:
+            return {}
+        number = self._site_id(site)
+        last: dict[bytes, tuple[bytes, bytes]] = {}
+        with self._snapshot() as reader:
+            for subject in subjects:
+                values = {"site": number, "subject": subject}
+                row = reader.execute(_SQL["last_of_subject"], values).fetchone()
+                if row is not None:
+                    last[subject] = row
+        return last
 
     def openings(self, origin: str, *, first: int, limit: int) -> list[Opened]:
         log, head = self._log(origin)

@@ -353,6 +353,7 @@ def test_the_choice_cookie_stays_small_whatever_is_accepted(
     refused = visitor.cookies["bandeau"]
     for name in NAMED:
         visitor.page.get_by_role("button", name=f"Allow {name}").click()
+        visitor.waits_until_sent()
     visitor.page.evaluate("bandeau.set({ ads: true, social: true, audience: true })")
     accepted = visitor.cookies["bandeau"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bandeau.errors import MalformedError
@@ -63,6 +63,7 @@ def test_no_truncated_cookie_is_a_yes_that_was_not_given() -> None:
         assert "nynnn".startswith(said.letters)
 
 
+@example(letters="y" * 10, services=["a" * 9] * 3 + ["b" * 24] * 2, day=36**3)
 @given(
     letters=st.text("yn-", min_size=1, max_size=10),
     services=st.lists(

@@ -47,7 +47,7 @@ export const writeCookie = ({ notice, day, letters, subject, services }) =>
  * @returns {string}
  */
 export const withService = (services, service) =>
-  `${services}~${service}:y`.slice(-69).replace(/^[^~]*/, "");
+  `${services}~${service}:y`.slice(-68).replace(/^[^~]*/, "");
 
 /**
  * Say whether something that acts for these purposes, as this service, may run.

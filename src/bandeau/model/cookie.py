@@ -24,7 +24,7 @@ _FORM = re.compile(
     r"(?:\.([0-9a-f]{32}))?((?:~[a-z0-9-]+:y)*)"
 )
 # As `withService` in banner/choices.js: what fits behind the longest first part.
-_NEWEST = re.compile(r"~.{0,68}$")
+_NEWEST = re.compile(r"~.{0,67}$")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 

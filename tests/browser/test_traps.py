@@ -328,7 +328,7 @@ def test_nothing_is_stored_before_an_answer(arrive: Arrive, either: MakeSite) ->
 
 
 # As many names, and as long, as a choice holds before it forgets the oldest.
-NAMED = [f"name-of-20-letters-{n}" for n in "123"]
+NAMED = [f"name-of-19-letter-{n}" for n in "123"]
 FILMS = "".join(
     f"""
 [[services]]

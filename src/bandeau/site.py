@@ -49,11 +49,11 @@ class Site:
     `site` is the name of the site in that store, where it has several. `mode` is
     "personal" (the server leaves out what is not accepted) or "uniform" (everybody gets
     the same bytes). `key` is the file with the seed of the site's log, where it has one:
-    `bandeau ledger create` makes both. `country` says whose law holds; without it the strictest does. The
-    application's own lifespan runs inside ours, and one without any is fine.
+    `bandeau ledger` makes both. `country` says whose law holds; without it the strictest
+    does. The application's own lifespan runs inside ours, and one without any is fine.
 
-    LIMIT: made before a server forks its workers, it would share the store's
-    connections between processes. uvicorn and granian make it in each worker; with gunicorn, leave
+    LIMIT: made before a server forks its workers, it would share the store's connections
+    between processes. uvicorn and granian make it in each worker; with gunicorn, leave
     `preload_app` off.
     """
 

@@ -66,7 +66,8 @@ class Collector:
 
     `site` names the only site that is served; without it all of them are, told apart by
     Host. `seed` signs the logs of those that have one: the 32 bytes of its file
-    (`ledger.keys`). `close` is for whoever runs no lifespan; the store is its owner's to close.
+    (`ledger.keys`). `close` is for whoever runs no lifespan; the store is its owner's to
+    close.
     """
 
     def __init__(

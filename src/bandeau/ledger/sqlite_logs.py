@@ -185,8 +185,9 @@ class SqliteLogs(SqliteStore):
             writer.execute(_SQL["erase_records"], span)
             writer.execute(_SQL["erase_seals"], span)
         with working(), self._writing:
-            # Readers of an older moment hold it up; it is tried as long as we wait for a
-            # lock. What is then left is folded away by the next one.
+            # LIMIT: another program that reads an older moment for more than five seconds
+            # holds this up, and nobody is told. The write-ahead log then keeps the erased
+            # bytes until the next one, or until the last program closes the file.
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     # Below
@@ -202,9 +203,7 @@ class SqliteLogs(SqliteStore):
             _head_values(step) | {"log": row[0], "before": step.before},
         )
         if moved.rowcount != 1:
-            (found,) = writer.execute(
-                "SELECT size FROM site WHERE id = :site", {"site": site}
-            ).fetchone()
+            (found,) = writer.execute(_SQL["size_of_site"], {"site": site}).fetchone()
             raise LedgerConflictError(expected_size=size, size=found)
         return row[0]
 

@@ -15,6 +15,9 @@ VALUES (:site, :origin, :size, :clock, :checkpoint);
 UPDATE log SET size = :size, clock = :clock, checkpoint = :checkpoint
 WHERE id = :log AND checkpoint = :before;
 
+-- size_of_site: How many records the site has, for whoever lost the race.
+SELECT size FROM site WHERE id = :site;
+
 -- put_tile: A tile replaces a shorter one of its name; never a longer one.
 INSERT INTO tile (id, octets) VALUES (?, ?)
 ON CONFLICT (id) DO UPDATE SET octets = excluded.octets
